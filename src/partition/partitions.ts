@@ -1,0 +1,101 @@
+/** The main thread's view of partitions: what handlers, the catalogue and the coordinators may ask of them. */
+import type { ErrorName } from '../base/error-code.js';
+import type { FileRecords } from '../base/file-slice.js';
+import type { LeaderEpoch, Offset } from '../base/units.js';
+import type { Uuid } from '../base/uuid.js';
+import type { LogConfig } from '../config/log-config.js';
+
+/** `opening`: its shard still recovers it. `offline`: its log failed or its shard died, and is being reopened. */
+export type PartitionState = 'opening' | 'online' | 'offline' | 'removed';
+
+/** One partition as the main thread knows it; identity is by object. */
+export interface PartitionHandle {
+  readonly topic: string;
+  readonly topicId: Uuid;
+  readonly index: number;
+  /** The shard that owns it, for the life of the process. */
+  readonly shard: number;
+  /** Its row on that shard's watermark board. */
+  readonly slot: number;
+  readonly state: PartitionState;
+}
+
+export interface PartitionSpec {
+  readonly topic: string;
+  readonly topicId: Uuid;
+  readonly index: number;
+  readonly config: LogConfig;
+}
+
+/** A consistent reading of one partition's row on the watermark board. */
+export interface Watermarks {
+  logStartOffset: Offset;
+  /** Everything below is on disk, not only written. */
+  flushedEndOffset: Offset;
+  /** First offset that consumers may not read. */
+  highWatermark: Offset;
+  lastStableOffset: Offset;
+  /** The next offset to be written. */
+  logEndOffset: Offset;
+  leaderEpoch: LeaderEpoch;
+}
+
+export interface AppendResult {
+  readonly error: ErrorName;
+  /** More about the error than its own sentence, or null. */
+  readonly message: string | null;
+  /** Offset of the batch's first record (the original one for a duplicate), -1 on error. */
+  readonly baseOffset: Offset;
+  /** Milliseconds, or -1 where the topic keeps the producer's own timestamps. */
+  readonly logAppendTimeMs: number;
+  readonly logStartOffset: Offset;
+}
+
+export interface ReadResult {
+  readonly error: ErrorName;
+  /** Whole batches, except that the last may be cut at `maxBytes`; null on error or where there is nothing. */
+  readonly records: FileRecords | null;
+}
+
+export interface OffsetAtTime {
+  readonly error: ErrorName;
+  /** -1 where no record is that young. */
+  readonly offset: Offset;
+  readonly timestampMs: number;
+  readonly leaderEpoch: LeaderEpoch;
+}
+
+export interface EpochEnd {
+  readonly error: ErrorName;
+  /** -1 where the epoch is unknown. */
+  readonly leaderEpoch: LeaderEpoch;
+  readonly endOffset: Offset;
+}
+
+export interface Partitions {
+  /** Deals the partition to a shard, which opens or recovers it; folders and files are made at the first append. */
+  open(spec: PartitionSpec): PartitionHandle;
+  /** Resolves once the partition is `online` for the first time; rejects where it cannot be. */
+  opened(handle: PartitionHandle): Promise<void>;
+  /**
+   * Appends one record batch (magic 2). `batch` is copied before this returns; `done` is called later, once, when the
+   * flush mode allows the acknowledgement. `fromClient` false skips the checks that only clients need (control bits, internal topics).
+   */
+  append(handle: PartitionHandle, batch: Uint8Array, fromClient: boolean, done: (result: AppendResult) => void): void;
+  /** Reads the board: no ring traffic. The object is reused by the next call. */
+  watermarks(handle: PartitionHandle): Watermarks;
+  /** Bytes from `offset` up to the high watermark, at most `maxBytes` but at least the first batch whole when `wholeFirstBatch`. */
+  read(handle: PartitionHandle, offset: Offset, maxBytes: number, wholeFirstBatch: boolean): ReadResult | Promise<ReadResult>;
+  /** First record at or after `timestampMs` (>= 0), or the record with the largest timestamp for -3. */
+  offsetAtTime(handle: PartitionHandle, timestampMs: number): Promise<OffsetAtTime>;
+  endOfEpoch(handle: PartitionHandle, epoch: LeaderEpoch): Promise<EpochEnd>;
+  /** Moves the log start up to `offset` (-1: the high watermark); resolves with the new log start. Rejects with KafkaError. */
+  deleteRecords(handle: PartitionHandle, offset: Offset): Promise<Offset>;
+  /** Bytes of the partition's segments on disk. */
+  sizeBytes(handle: PartitionHandle): Promise<number>;
+  reconfigure(handle: PartitionHandle, config: LogConfig): void;
+  /** Renames the folder out of the way and deletes it in the background; resolves once the name is free. */
+  remove(handle: PartitionHandle): Promise<void>;
+  /** Calls `listener` when the partition's high watermark has moved or its state changed; returns the unsubscribe. */
+  onProgress(handle: PartitionHandle, listener: () => void): () => void;
+}
