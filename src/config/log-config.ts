@@ -1,0 +1,27 @@
+/** What a partition's log must know of its topic's settings: resolved, plain, ready to be sent to a shard. */
+
+export type FlushMode = 'ack' | 'interval' | 'never';
+
+export interface LogConfig {
+  /** Read by shards to decide when an append may be acknowledged (see the README's durability table). */
+  readonly flush: FlushMode;
+  /** For `interval`: flush when this many records, or this many milliseconds, are written but not flushed. */
+  readonly flushIntervalRecords: number;
+  readonly flushIntervalMs: number;
+  readonly segmentBytesMax: number;
+  readonly segmentMs: number;
+  readonly indexBytesMax: number;
+  readonly indexIntervalBytes: number;
+  /** Largest batch, its 12 bytes of offset and length included. */
+  readonly messageBytesMax: number;
+  readonly timestampType: 'CreateTime' | 'LogAppendTime';
+  readonly timestampBeforeMaxMs: number;
+  readonly timestampAfterMaxMs: number;
+  /** Compacted topics refuse records without a key. */
+  readonly compacted: boolean;
+  readonly deleted: boolean;
+  readonly retentionMs: number;
+  readonly retentionBytes: number;
+  readonly fileDeleteDelayMs: number;
+  readonly producerIdExpirationMs: number;
+}
