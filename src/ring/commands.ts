@@ -1,0 +1,113 @@
+/**
+ * What the main thread tells a shard. Appends and locates are laid out by hand, as they travel per batch and per fetch;
+ * everything rarer is JSON behind the same eight bytes.
+ *
+ *   APPEND   ┌ request id u32 ┬ slot u32 ┬ from client u32 ┬ batch bytes u32 ┬ the batch, as the producer sent it ┐
+ *   LOCATE   ┌ request id u32 ┬ slot u32 ┬ offset low u32 ┬ offset high u32 ┬ bytes max u32 ┬ whole first u32 ┐
+ *   others   ┌ request id u32 ┬ slot u32 ┬ JSON, UTF-8 ┐
+ */
+import type { LeaderEpoch, Offset } from '../base/units.js';
+import type { LogConfig } from '../config/log-config.js';
+import type { RingConsumer, RingProducer } from './spsc-ring.js';
+
+export const APPEND = 1;
+export const LOCATE = 2;
+export const REQUEST = 3;
+
+export const APPEND_HEADER_BYTES = 16;
+const LOCATE_BYTES = 24;
+const REQUEST_HEADER_BYTES = 8;
+const TWO_32 = 2 ** 32;
+
+/** How a partition is opened. */
+export interface OpenRequest {
+  readonly kind: 'open';
+  readonly topic: string;
+  readonly topicId: string;
+  readonly index: number;
+  /** The partition's folder. */
+  readonly directory: string;
+  readonly config: LogConfig;
+  readonly leaderEpoch: LeaderEpoch;
+  /** Everything below is known to be on disk. */
+  readonly recoveryPoint: Offset;
+  readonly logStartOffset: Offset;
+  /** True after a clean stop: nothing needs to be scanned. */
+  readonly clean: boolean;
+}
+
+/** The rare requests, told apart by `kind`; each is answered by one REPLY completion with the same request id. */
+export type ShardRequest =
+  | OpenRequest
+  | { readonly kind: 'offsetAtTime'; readonly timestampMs: number }
+  | { readonly kind: 'endOfEpoch'; readonly epoch: LeaderEpoch }
+  | { readonly kind: 'deleteRecords'; readonly offset: Offset }
+  | { readonly kind: 'size' }
+  | { readonly kind: 'reconfigure'; readonly config: LogConfig }
+  | { readonly kind: 'remove' }
+  /** A page of the watermark board waits on the shard's message port. */
+  | { readonly kind: 'boardPage' }
+  /** Make everything durable, write what a quick start needs, close all files, and end. */
+  | { readonly kind: 'close' };
+
+/** False while the ring is full; then nothing was written. */
+export function writeAppend(
+  ring: RingProducer,
+  requestId: number,
+  slot: number,
+  fromClient: boolean,
+  batch: Uint8Array,
+): boolean {
+  const at = ring.claim(APPEND, APPEND_HEADER_BYTES + batch.length);
+  if (at < 0) return false;
+  const data = ring.data;
+  data.writeUInt32LE(requestId, at);
+  data.writeUInt32LE(slot, at + 4);
+  data.writeUInt32LE(fromClient ? 1 : 0, at + 8);
+  data.writeUInt32LE(batch.length, at + 12);
+  data.set(batch, at + APPEND_HEADER_BYTES);
+  return true;
+}
+
+export function writeLocate(
+  ring: RingProducer,
+  requestId: number,
+  slot: number,
+  offset: Offset,
+  maxBytes: number,
+  wholeFirst: boolean,
+): boolean {
+  const at = ring.claim(LOCATE, LOCATE_BYTES);
+  if (at < 0) return false;
+  const data = ring.data;
+  data.writeUInt32LE(requestId, at);
+  data.writeUInt32LE(slot, at + 4);
+  data.writeUInt32LE(offset % TWO_32, at + 8);
+  data.writeUInt32LE(Math.floor(offset / TWO_32), at + 12);
+  data.writeUInt32LE(maxBytes, at + 16);
+  data.writeUInt32LE(wholeFirst ? 1 : 0, at + 20);
+  return true;
+}
+
+export function writeRequest(ring: RingProducer, requestId: number, slot: number, request: ShardRequest): boolean {
+  const json = JSON.stringify(request);
+  const at = ring.claim(REQUEST, REQUEST_HEADER_BYTES + Buffer.byteLength(json));
+  if (at < 0) return false;
+  ring.data.writeUInt32LE(requestId, at);
+  ring.data.writeUInt32LE(slot, at + 4);
+  ring.data.write(json, at + REQUEST_HEADER_BYTES);
+  return true;
+}
+
+export const requestIdAt = (ring: RingConsumer): number => ring.data.readUInt32LE(ring.position);
+export const slotAt = (ring: RingConsumer): number => ring.data.readUInt32LE(ring.position + 4);
+export const fromClientAt = (ring: RingConsumer): boolean => ring.data.readUInt32LE(ring.position + 8) === 1;
+export const batchBytesAt = (ring: RingConsumer): number => ring.data.readUInt32LE(ring.position + 12);
+export const locateOffsetAt = (ring: RingConsumer): Offset =>
+  ring.data.readUInt32LE(ring.position + 8) + ring.data.readUInt32LE(ring.position + 12) * TWO_32;
+export const locateBytesMaxAt = (ring: RingConsumer): number => ring.data.readUInt32LE(ring.position + 16);
+export const locateWholeFirstAt = (ring: RingConsumer): boolean => ring.data.readUInt32LE(ring.position + 20) === 1;
+
+export function readRequest(ring: RingConsumer): ShardRequest {
+  return JSON.parse(ring.data.toString('utf8', ring.position + REQUEST_HEADER_BYTES, ring.position + ring.length));
+}

@@ -1,0 +1,107 @@
+/**
+ * What a shard tells the main thread. Acknowledgements of appends are laid out by hand, the rest is JSON.
+ *
+ *   APPENDED ┌ request id u32 ┬ error code i32 ┬ base offset f64 ┬ log append time f64 ┬ log start offset f64 ┬ message, UTF-8 ┐
+ *   PROGRESS ┌ slot u32 ┐           the partition's high watermark has moved
+ *   REPLY    ┌ request id u32 ┬ JSON ┐
+ *   NOTICE   ┌ JSON ┐
+ */
+import type { ErrorName } from '../base/error-code.js';
+import type { FileSlice } from '../base/file-slice.js';
+import type { LeaderEpoch, Offset } from '../base/units.js';
+import type { RingConsumer, RingProducer } from './spsc-ring.js';
+
+export const APPENDED = 1;
+export const PROGRESS = 2;
+export const REPLY = 3;
+export const NOTICE = 4;
+
+const APPENDED_BYTES = 32;
+const HEADER_BYTES = 4;
+
+/** Answer to a request that is not an append. */
+export interface ShardReply {
+  readonly error: ErrorName;
+  readonly message?: string;
+  readonly slices?: readonly FileSlice[];
+  /** For locate: the offset behind the slices and where it lies, when the reader may go on without asking. */
+  readonly next?: { readonly offset: Offset; readonly segmentBase: Offset; readonly position: number };
+  readonly offset?: Offset;
+  readonly timestampMs?: number;
+  readonly leaderEpoch?: LeaderEpoch;
+  readonly bytes?: number;
+  /** Paths that were renamed out of the way, to be unlinked outside of the shard. */
+  readonly garbage?: readonly string[];
+}
+
+/** What a shard says unasked. */
+export type ShardNotice =
+  | { readonly kind: 'state'; readonly slot: number; readonly state: 'online' | 'offline' }
+  | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly fields: object; readonly message: string }
+  /** Files or folders renamed out of the way, to be deleted after `delayMs`. */
+  | { readonly kind: 'garbage'; readonly paths: readonly string[]; readonly delayMs: number };
+
+function claimOrWait(ring: RingProducer, type: number, length: number): number {
+  for (;;) {
+    const at = ring.claim(type, length);
+    if (at >= 0) return at;
+    // The main thread always drains, so a full ring is only ever a matter of waiting for it.
+    ring.commit();
+    ring.waitForRoom(1000);
+  }
+}
+
+export function writeAppended(
+  ring: RingProducer,
+  requestId: number,
+  errorCode: number,
+  baseOffset: Offset,
+  logAppendTimeMs: number,
+  logStartOffset: Offset,
+  message: string | null,
+): void {
+  const at = claimOrWait(ring, APPENDED, APPENDED_BYTES + (message === null ? 0 : Buffer.byteLength(message)));
+  const data = ring.data;
+  data.writeUInt32LE(requestId, at);
+  data.writeInt32LE(errorCode, at + 4);
+  data.writeDoubleLE(baseOffset, at + 8);
+  data.writeDoubleLE(logAppendTimeMs, at + 16);
+  data.writeDoubleLE(logStartOffset, at + 24);
+  if (message !== null) data.write(message, at + APPENDED_BYTES);
+}
+
+export function writeProgress(ring: RingProducer, slot: number): void {
+  ring.data.writeUInt32LE(slot, claimOrWait(ring, PROGRESS, HEADER_BYTES));
+}
+
+export function writeReply(ring: RingProducer, requestId: number, reply: ShardReply): void {
+  const json = JSON.stringify(reply);
+  const at = claimOrWait(ring, REPLY, HEADER_BYTES + Buffer.byteLength(json));
+  ring.data.writeUInt32LE(requestId, at);
+  ring.data.write(json, at + HEADER_BYTES);
+}
+
+export function writeNotice(ring: RingProducer, notice: ShardNotice): void {
+  const json = JSON.stringify(notice);
+  ring.data.write(json, claimOrWait(ring, NOTICE, Buffer.byteLength(json)));
+}
+
+/** Request id of APPENDED and REPLY; slot of PROGRESS. */
+export const idAt = (ring: RingConsumer): number => ring.data.readUInt32LE(ring.position);
+export const errorCodeAt = (ring: RingConsumer): number => ring.data.readInt32LE(ring.position + 4);
+export const baseOffsetAt = (ring: RingConsumer): Offset => ring.data.readDoubleLE(ring.position + 8);
+export const logAppendTimeMsAt = (ring: RingConsumer): number => ring.data.readDoubleLE(ring.position + 16);
+export const logStartOffsetAt = (ring: RingConsumer): Offset => ring.data.readDoubleLE(ring.position + 24);
+
+export function messageAt(ring: RingConsumer): string | null {
+  if (ring.length === APPENDED_BYTES) return null;
+  return ring.data.toString('utf8', ring.position + APPENDED_BYTES, ring.position + ring.length);
+}
+
+export function readReply(ring: RingConsumer): ShardReply {
+  return JSON.parse(ring.data.toString('utf8', ring.position + HEADER_BYTES, ring.position + ring.length));
+}
+
+export function readNotice(ring: RingConsumer): ShardNotice {
+  return JSON.parse(ring.data.toString('utf8', ring.position, ring.position + ring.length));
+}
