@@ -1,0 +1,11 @@
+/** What a shard's thread is given at its start: the shared memory of its rings and board, and its limits. Any thread. */
+
+export interface ShardMemory {
+  readonly commands: SharedArrayBuffer;
+  readonly completions: SharedArrayBuffer;
+  /** Pages of the watermark board that exist already. */
+  readonly pages: readonly SharedArrayBuffer[];
+  /** The folder that holds the partitions' folders. */
+  readonly dataDirectory: string;
+  readonly openFilesMax: number;
+}

@@ -1,0 +1,482 @@
+/** A shard: one worker thread's loop over its partitions: poll, stage, write, flush, acknowledge, wait. Synchronous throughout. */
+import type { Clock } from '../base/clock.js';
+import { type ErrorName, errorCode } from '../base/error-code.js';
+import type { FileSystem } from '../log/file-system.js';
+import { OpenFiles } from '../log/open-files.js';
+import { type AppendOutcome, emptyOutcome, PartitionLog } from '../log/partition-log.js';
+import { StorageError } from '../log/storage-error.js';
+import {
+  APPEND,
+  APPEND_HEADER_BYTES,
+  batchBytesAt,
+  fromClientAt,
+  LOCATE,
+  locateBytesMaxAt,
+  locateOffsetAt,
+  locateWholeFirstAt,
+  type OpenRequest,
+  readRequest,
+  requestIdAt,
+  type ShardRequest,
+  slotAt,
+} from '../ring/commands.js';
+import { type ShardReply, writeAppended, writeNotice, writeProgress, writeReply } from '../ring/completions.js';
+import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
+import type { WatermarkBoard } from '../ring/watermarks.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { GroupCommit } from './group-commit.js';
+import { ShardPartition } from './shard-partition.js';
+
+/** A turn ends after so many commands or bytes, so that the first of them is not kept waiting by the last. */
+const TURN_COMMANDS_MAX = 4096;
+const TURN_BYTES_MAX = 8 * 1024 * 1024;
+/** How much of a recovery is done between two looks at the ring. */
+const RECOVERY_SLICE_BYTES = 8 * 1024 * 1024;
+const REOPEN_FIRST_MS = 500;
+const REOPEN_MAX_MS = 30_000;
+const IDLE_FILES_SWEEP_MS = 10_000;
+
+export interface ShardParts {
+  readonly commands: RingConsumer;
+  readonly completions: RingProducer;
+  readonly board: WatermarkBoard;
+  /** Carries what a ring cannot: pages of the board. */
+  readonly receivePage: () => SharedArrayBuffer;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly dataDirectory: string;
+  readonly openFilesMax: number;
+}
+
+export class Shard {
+  private readonly partitions: (ShardPartition | null)[] = [];
+  /** Partitions with staged or freshly written batches in this turn. */
+  private readonly touched: ShardPartition[] = [];
+  private readonly recovering: ShardPartition[] = [];
+  private readonly offline = new Set<ShardPartition>();
+  /** Written but not yet due for a flush (`flush=interval`). */
+  private readonly awaitingInterval = new Set<ShardPartition>();
+  private readonly acknowledgements = new Acknowledgements();
+  private readonly groupCommit: GroupCommit;
+  private readonly openFiles: OpenFiles;
+  private readonly outcome: AppendOutcome = emptyOutcome();
+  private nextSweepMs: number;
+  private closing = false;
+
+  constructor(private readonly parts: ShardParts) {
+    this.groupCommit = new GroupCommit(parts.files, parts.dataDirectory);
+    this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
+    this.nextSweepMs = parts.clock.monotonicMs() + IDLE_FILES_SWEEP_MS;
+  }
+
+  /** Runs until a `close` request. Whatever it throws is a defect; the main thread then restarts the shard. */
+  run(): void {
+    while (!this.closing) {
+      if (!this.turn()) this.parts.commands.wait(this.msUntilNextDuty());
+    }
+  }
+
+  /** One round; false where there was nothing to do. */
+  turn(): boolean {
+    const { commands, completions } = this.parts;
+    const nowMs = this.parts.clock.nowMs();
+    let polled = 0;
+    while (polled < TURN_COMMANDS_MAX && commands.heldBytes < TURN_BYTES_MAX && commands.poll()) {
+      polled++;
+      if (commands.type === APPEND) this.stage(nowMs);
+      else if (commands.type === LOCATE) this.locate();
+      else this.answer(readRequest(commands), requestIdAt(commands), slotAt(commands));
+    }
+    this.writeTouched();
+    // What was staged lies in files now: the producer side of the ring may have the room back before the flush.
+    commands.release();
+    if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleUnlessAwaitingFlush);
+    this.flushDue();
+    this.publish();
+    if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
+    const worked = this.recoverSome() || this.reopenSome();
+    completions.commit();
+    this.sweepIdleFiles();
+    return polled > 0 || worked;
+  }
+
+  // --- appends
+
+  private stage(nowMs: number): void {
+    const { commands, completions } = this.parts;
+    const requestId = requestIdAt(commands);
+    const partition = this.partitions[slotAt(commands)];
+    if (partition == null || partition.state !== 'online' || partition.log === null) {
+      const error = partition?.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
+      writeAppended(completions, requestId, errorCode(error), -1, -1, -1, partition?.failure ?? null);
+      return;
+    }
+    const { log } = partition;
+    const { outcome } = this;
+    const at = commands.position + APPEND_HEADER_BYTES;
+    try {
+      log.stage(commands.data, at, batchBytesAt(commands), nowMs, fromClientAt(commands), outcome);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.fail(partition, error.message);
+      writeAppended(completions, requestId, errorCode('KAFKA_STORAGE_ERROR'), -1, -1, -1, error.message);
+      return;
+    }
+    if (outcome.error !== 'NONE') {
+      writeAppended(completions, requestId, errorCode(outcome.error), -1, -1, log.logStartOffset, outcome.message);
+      return;
+    }
+    if (!partition.touched) {
+      partition.touched = true;
+      this.touched.push(partition);
+    }
+    this.acknowledgements.add(requestId, partition, outcome.baseOffset, outcome.logAppendTimeMs);
+  }
+
+  private writeTouched(): void {
+    for (const partition of this.touched) {
+      if (partition.log === null || partition.failure !== null) continue;
+      try {
+        partition.log.write();
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        this.fail(partition, error.message);
+      }
+    }
+  }
+
+  private flushDue(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const partition of this.touched) {
+      if (partition.failure !== null) continue;
+      if (partition.config.flush === 'ack') this.groupCommit.add(partition);
+      else if (partition.config.flush === 'interval') this.awaitingInterval.add(partition);
+    }
+    for (const partition of this.awaitingInterval) {
+      if (!this.intervalIsOver(partition, nowMs)) continue;
+      this.awaitingInterval.delete(partition);
+      if (partition.failure === null) this.groupCommit.add(partition);
+    }
+    this.groupCommit.run(this.failFlush);
+  }
+
+  private readonly failFlush = (partition: ShardPartition, message: string): void => this.fail(partition, message);
+
+  private intervalIsOver(partition: ShardPartition, nowMs: number): boolean {
+    const { log, config } = partition;
+    if (log === null) return true;
+    return (
+      log.unflushedRecords >= config.flushIntervalRecords || nowMs - log.unflushedSinceMs >= config.flushIntervalMs
+    );
+  }
+
+  /** Board rows first, then the word that they moved: whoever hears it finds them. */
+  private publish(): void {
+    for (const partition of this.touched) {
+      partition.touched = false;
+      this.show(partition);
+    }
+    this.touched.length = 0;
+    for (const partition of this.groupCommit.flushed) this.show(partition);
+    this.groupCommit.flushed.length = 0;
+  }
+
+  private show(partition: ShardPartition): void {
+    if (partition.state !== 'online') return;
+    const moved = partition.refreshRow();
+    this.parts.board.write(partition.slot, partition.row);
+    if (moved) writeProgress(this.parts.completions, partition.slot);
+  }
+
+  private readonly settleUnlessAwaitingFlush = (
+    requestId: number,
+    partition: ShardPartition,
+    baseOffset: number,
+    logAppendTimeMs: number,
+  ): boolean => {
+    if (partition.config.flush === 'ack' && partition.failure === null) return false;
+    return this.settleNow(requestId, partition, baseOffset, logAppendTimeMs);
+  };
+
+  private readonly settleNow = (
+    requestId: number,
+    partition: ShardPartition,
+    baseOffset: number,
+    logAppendTimeMs: number,
+  ): boolean => {
+    const { completions } = this.parts;
+    if (partition.failure !== null || partition.log === null) {
+      writeAppended(completions, requestId, errorCode('KAFKA_STORAGE_ERROR'), -1, -1, -1, partition.failure);
+    } else {
+      writeAppended(completions, requestId, 0, baseOffset, logAppendTimeMs, partition.log.logStartOffset, null);
+    }
+    return true;
+  };
+
+  // --- reads and rare requests
+
+  private locate(): void {
+    const { commands } = this.parts;
+    const requestId = requestIdAt(commands);
+    const partition = this.partitions[slotAt(commands)];
+    const offset = locateOffsetAt(commands);
+    this.reply(requestId, partition, (log) => {
+      const { row } = partition as ShardPartition;
+      if (offset < log.logStartOffset || offset > log.logEndOffset) return { error: 'OFFSET_OUT_OF_RANGE' };
+      if (offset >= row.highWatermark) return { error: 'NONE', slices: [] };
+      const located = log.locate(offset, locateBytesMaxAt(commands), row.highWatermark, locateWholeFirstAt(commands));
+      if (located === null) return { error: 'NONE', slices: [] };
+      return { error: located.error, slices: located.slices, next: located.next ?? undefined };
+    });
+  }
+
+  private reply(
+    requestId: number,
+    partition: ShardPartition | null | undefined,
+    produce: (log: PartitionLog) => ShardReply,
+  ): void {
+    if (partition == null || partition.state !== 'online' || partition.log === null) {
+      const error: ErrorName = partition?.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
+      writeReply(this.parts.completions, requestId, { error, message: partition?.failure ?? undefined });
+      return;
+    }
+    let reply: ShardReply;
+    try {
+      reply = produce(partition.log);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.fail(partition, error.message);
+      reply = { error: 'KAFKA_STORAGE_ERROR', message: error.message };
+    }
+    writeReply(this.parts.completions, requestId, reply);
+  }
+
+  private answer(request: ShardRequest, requestId: number, slot: number): void {
+    const partition = this.partitions[slot];
+    switch (request.kind) {
+      case 'open':
+        this.open(new ShardPartition(slot, request, requestId));
+        break;
+      case 'offsetAtTime':
+        this.reply(requestId, partition, (log) => {
+          const { highWatermark } = (partition as ShardPartition).row;
+          const found =
+            request.timestampMs >= 0
+              ? log.offsetAtTime(request.timestampMs, highWatermark)
+              : log.maxTimestamp(highWatermark);
+          if (found === null) return { error: 'NONE', offset: -1, timestampMs: -1, leaderEpoch: -1 };
+          return { error: 'NONE', ...found };
+        });
+        break;
+      case 'endOfEpoch':
+        this.reply(requestId, partition, (log) => {
+          const end = log.endOfEpoch(request.epoch);
+          return { error: 'NONE', leaderEpoch: end.leaderEpoch, offset: end.endOffset };
+        });
+        break;
+      case 'deleteRecords':
+        this.reply(requestId, partition, (log) => {
+          const { row, config } = partition as ShardPartition;
+          const offset = request.offset === -1 ? row.highWatermark : request.offset;
+          if (offset < 0 || offset > row.highWatermark) return { error: 'OFFSET_OUT_OF_RANGE' };
+          this.discard(log.deleteRecordsBefore(offset), config.fileDeleteDelayMs);
+          this.show(partition as ShardPartition);
+          return { error: 'NONE', offset: log.logStartOffset };
+        });
+        break;
+      case 'size':
+        this.reply(requestId, partition, (log) => ({ error: 'NONE', bytes: log.sizeBytes }));
+        break;
+      case 'reconfigure':
+        if (partition != null) {
+          partition.config = request.config;
+          partition.log?.reconfigure(request.config);
+          this.show(partition);
+        }
+        writeReply(this.parts.completions, requestId, { error: 'NONE' });
+        break;
+      case 'remove':
+        writeReply(this.parts.completions, requestId, this.remove(slot));
+        break;
+      case 'boardPage':
+        this.parts.board.addPage(this.parts.receivePage());
+        writeReply(this.parts.completions, requestId, { error: 'NONE' });
+        break;
+      case 'close':
+        this.close(requestId);
+        break;
+    }
+  }
+
+  private remove(slot: number): ShardReply {
+    const partition = this.partitions[slot];
+    if (partition == null) return { error: 'NONE' };
+    this.partitions[slot] = null;
+    this.offline.delete(partition);
+    this.awaitingInterval.delete(partition);
+    const at = this.recovering.indexOf(partition);
+    if (at >= 0) this.recovering.splice(at, 1);
+    partition.failure = 'the topic was deleted';
+    try {
+      const garbage = partition.log?.remove() ?? [];
+      partition.log = null;
+      return { error: 'NONE', garbage };
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return { error: 'KAFKA_STORAGE_ERROR', message: error.message };
+    }
+  }
+
+  private discard(paths: readonly string[], delayMs: number): void {
+    if (paths.length > 0) writeNotice(this.parts.completions, { kind: 'garbage', paths, delayMs });
+  }
+
+  // --- opening, failing, coming back
+
+  private open(partition: ShardPartition): void {
+    this.partitions[partition.slot] = partition;
+    try {
+      partition.log = this.openLog(partition.spec, partition.config);
+      this.recovering.push(partition);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.fail(partition, error.message);
+      this.answerOpen(partition, { error: 'KAFKA_STORAGE_ERROR', message: error.message });
+    }
+  }
+
+  private openLog(spec: OpenRequest, config: ShardPartition['config']): PartitionLog {
+    return PartitionLog.open({
+      files: this.parts.files,
+      clock: this.parts.clock,
+      openFiles: this.openFiles,
+      directory: spec.directory,
+      topicId: spec.topicId,
+      config,
+      leaderEpoch: spec.leaderEpoch,
+      recoveryPoint: spec.recoveryPoint,
+      logStartOffset: spec.logStartOffset,
+      clean: spec.clean,
+      log: this.logger,
+    });
+  }
+
+  private answerOpen(partition: ShardPartition, reply: ShardReply): void {
+    if (partition.openRequestId < 0) return;
+    writeReply(this.parts.completions, partition.openRequestId, reply);
+    partition.openRequestId = -1;
+  }
+
+  /** Goes on with the first log that still recovers; others wait their turn, online ones serve in between. */
+  private recoverSome(): boolean {
+    const partition = this.recovering[0];
+    if (partition === undefined) return false;
+    try {
+      if (partition.log?.recoverSlice(RECOVERY_SLICE_BYTES) !== true) return true;
+      this.recovering.shift();
+      partition.state = 'online';
+      partition.failure = null;
+      partition.reopenAttempts = 0;
+      this.show(partition);
+      writeNotice(this.parts.completions, { kind: 'state', slot: partition.slot, state: 'online' });
+      this.answerOpen(partition, { error: 'NONE' });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.recovering.shift();
+      this.fail(partition, error.message);
+      this.answerOpen(partition, { error: 'KAFKA_STORAGE_ERROR', message: error.message });
+    }
+    return true;
+  }
+
+  /** The log is closed and nothing of it acknowledged until it was read again from the disk itself. */
+  private fail(partition: ShardPartition, message: string): void {
+    if (partition.failure !== null && partition.state === 'offline') return;
+    partition.failure = message;
+    partition.state = 'offline';
+    this.awaitingInterval.delete(partition);
+    this.offline.add(partition);
+    const delayMs = Math.min(REOPEN_FIRST_MS * 2 ** partition.reopenAttempts++, REOPEN_MAX_MS);
+    partition.reopenAtMs = this.parts.clock.monotonicMs() + delayMs;
+    partition.log?.abandon();
+    writeNotice(this.parts.completions, { kind: 'state', slot: partition.slot, state: 'offline' });
+    this.logger.error(
+      { topic: partition.spec.topic, partition: partition.spec.index, retryInMs: delayMs },
+      `log closed after a storage error, to be read again from disk: ${message}`,
+    );
+  }
+
+  private reopenSome(): boolean {
+    if (this.offline.size === 0) return false;
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const partition of this.offline) {
+      if (partition.reopenAtMs > nowMs) continue;
+      this.offline.delete(partition);
+      try {
+        partition.log?.dropCache();
+        partition.log = this.openLog({ ...partition.spec, clean: false, recoveryPoint: partition.row.flushedEndOffset }, partition.config);
+        this.recovering.push(partition);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        this.fail(partition, error.message);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  private readonly logger = {
+    debug: (fields: object, message: string): void => this.note('debug', fields, message),
+    info: (fields: object, message: string): void => this.note('info', fields, message),
+    warn: (fields: object, message: string): void => this.note('warn', fields, message),
+    error: (fields: object, message: string): void => this.note('error', fields, message),
+  };
+
+  private note(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void {
+    writeNotice(this.parts.completions, { kind: 'log', level, fields, message });
+  }
+
+  // --- waiting and closing
+
+  private msUntilNextDuty(): number {
+    const nowMs = this.parts.clock.monotonicMs();
+    let dueMs = this.openFiles.count > 0 ? this.nextSweepMs : Number.POSITIVE_INFINITY;
+    for (const { log, config } of this.awaitingInterval) {
+      if (log !== null) dueMs = Math.min(dueMs, log.unflushedSinceMs + config.flushIntervalMs);
+    }
+    for (const partition of this.offline) dueMs = Math.min(dueMs, partition.reopenAtMs);
+    return Math.max(0, dueMs - nowMs);
+  }
+
+  private sweepIdleFiles(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    if (nowMs < this.nextSweepMs) return;
+    this.nextSweepMs = nowMs + IDLE_FILES_SWEEP_MS;
+    this.openFiles.closeIdle(nowMs);
+  }
+
+  private close(requestId: number): void {
+    let failed: string | undefined;
+    for (const partition of this.partitions) {
+      if (partition?.log == null) continue;
+      if (partition.state !== 'online') {
+        failed ??= partition.failure ?? 'recovery had not ended';
+        continue;
+      }
+      try {
+        partition.log.write();
+        partition.log.close();
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        failed ??= error.message;
+        partition.failure = error.message;
+      }
+      partition.refreshRow();
+      this.parts.board.write(partition.slot, partition.row);
+    }
+    this.acknowledgements.settle(this.settleNow);
+    this.openFiles.closeAll();
+    writeReply(this.parts.completions, requestId, failed === undefined ? { error: 'NONE' } : { error: 'KAFKA_STORAGE_ERROR', message: failed });
+    this.closing = true;
+  }
+}

@@ -1,0 +1,29 @@
+/** Entry of a shard's thread: wires the rings it was given to a Shard and runs it. Decides nothing. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../src/base/clock.js';
+import { nodeFileSystem } from '../src/log/file-system.js';
+import { RingConsumer, RingProducer } from '../src/ring/spsc-ring.js';
+import { WatermarkBoard } from '../src/ring/watermarks.js';
+import { Shard } from '../src/shard/shard.js';
+import type { ShardMemory } from '../src/ring/shard-memory.js';
+
+const data = workerData as ShardMemory;
+const board = new WatermarkBoard();
+for (const page of data.pages) board.addPage(page);
+
+const shard = new Shard({
+  commands: new RingConsumer(data.commands),
+  completions: new RingProducer(data.completions),
+  board,
+  receivePage: () => {
+    const received = parentPort === null ? undefined : receiveMessageOnPort(parentPort);
+    if (received === undefined) throw new Error('a board page was announced but not sent');
+    return received.message as SharedArrayBuffer;
+  },
+  files: nodeFileSystem,
+  clock: systemClock,
+  dataDirectory: data.dataDirectory,
+  openFilesMax: data.openFilesMax,
+});
+shard.run();
+// A port with a listener would keep the thread alive; there is none, so the thread ends here.
