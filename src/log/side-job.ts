@@ -1,0 +1,28 @@
+/** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+
+export type SideJob =
+  | { readonly kind: 'delete'; readonly paths: readonly string[] }
+  /** Brings a range of a file into the page cache, so that sending it blocks nobody. */
+  | { readonly kind: 'readAhead'; readonly path: string; readonly position: number; readonly length: number };
+
+const scratch = Buffer.allocUnsafe(256 * 1024);
+
+export function runSideJob(job: SideJob): void {
+  if (job.kind === 'delete') {
+    for (const path of job.paths) rmSync(path, { recursive: true, force: true });
+    return;
+  }
+  const fd = openSync(job.path, 'r');
+  try {
+    let position = job.position;
+    const end = job.position + job.length;
+    while (position < end) {
+      const bytes = readSync(fd, scratch, 0, Math.min(scratch.length, end - position), position);
+      if (bytes === 0) return;
+      position += bytes;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,272 @@
+/** Partitions as the main thread uses them: appends into rings, readings of the board, file ranges for readers. */
+import type { Clock } from '../base/clock.js';
+import type { ErrorName } from '../base/error-code.js';
+import type { FileSlice } from '../base/file-slice.js';
+import { KafkaError } from '../base/kafka-error.js';
+import { isCached } from '../base/libc.js';
+import type { Logger } from '../base/logger.js';
+import type { LeaderEpoch, Offset } from '../base/units.js';
+import type { LogConfig } from '../config/log-config.js';
+import type { ShardReply } from '../ring/completions.js';
+import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
+import { PartitionEntry } from './partition-entry.js';
+import type {
+  AppendResult,
+  EpochEnd,
+  OffsetAtTime,
+  PartitionHandle,
+  PartitionSpec,
+  Partitions,
+  ReadResult,
+  Watermarks,
+} from './partitions.js';
+import { placeOn } from './placement.js';
+import type { SegmentFiles } from './segment-files.js';
+import { ShardPool } from './shard-pool.js';
+import type { SideJobs } from './side-jobs.js';
+
+/** What an earlier run left behind about where each log stood. */
+export interface EarlierRun {
+  readonly clean: boolean;
+  /** By `topic-index`. */
+  readonly recoveryPoints: ReadonlyMap<string, Offset>;
+  readonly logStartOffsets: ReadonlyMap<string, Offset>;
+}
+
+export interface PartitionClientOptions {
+  readonly shardEntry: URL;
+  readonly shards: number;
+  readonly ringBytes: number;
+  readonly dataDirectory: string;
+  readonly openFilesMax: number;
+  readonly earlier: EarlierRun;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly segmentFiles: SegmentFiles;
+  readonly sideJobs: SideJobs;
+  readonly onFatal: (reason: string) => void;
+}
+
+const NOTHING: ReadResult = { error: 'NONE', records: null };
+
+export class PartitionClient implements Partitions {
+  /** Stamped on the batches of every partition opened from now on. */
+  leaderEpoch: LeaderEpoch = 0;
+  private readonly pool: ShardPool;
+  private readonly row: WatermarkRow = emptyRow();
+  private readonly relievedListeners: (() => void)[] = [];
+
+  constructor(private readonly options: PartitionClientOptions) {
+    this.pool = new ShardPool({
+      entry: options.shardEntry,
+      shards: options.shards,
+      ringBytes: options.ringBytes,
+      dataDirectory: options.dataDirectory,
+      openFilesMax: options.openFilesMax,
+      clock: options.clock,
+      logger: options.logger,
+      onState: (entry) => {
+        entry.forgetPlaces();
+        this.tell(entry);
+      },
+      onProgress: (entry) => this.tell(entry),
+      onGarbage: (paths, delayMs) => {
+        options.clock.after(delayMs, () => void options.sideJobs.delete(paths));
+      },
+      onDrained: () => this.relieve(),
+      onFatal: options.onFatal,
+    });
+  }
+
+  /** True while a ring is full: sockets should be left unread until `onRelieved` calls back. */
+  get congested(): boolean {
+    return this.pool.congested;
+  }
+
+  /** Calls `listener` once, when no ring is full any more. */
+  onRelieved(listener: () => void): void {
+    this.relievedListeners.push(listener);
+  }
+
+  private relieve(): void {
+    if (this.relievedListeners.length === 0 || this.pool.congested) return;
+    for (const listener of this.relievedListeners.splice(0)) listener();
+  }
+
+  private tell(entry: PartitionEntry): void {
+    for (const listener of entry.listeners) listener();
+  }
+
+  open(spec: PartitionSpec): PartitionHandle {
+    const { earlier, dataDirectory } = this.options;
+    const shard = placeOn(this.pool.size, spec.topic, spec.index);
+    const name = `${spec.topic}-${spec.index}`;
+    const entry = new PartitionEntry(shard, this.pool.takeSlot(shard), {
+      kind: 'open',
+      ...spec,
+      directory: `${dataDirectory}/${name}`,
+      leaderEpoch: this.leaderEpoch,
+      clean: earlier.clean,
+      recoveryPoint: earlier.recoveryPoints.get(name) ?? 0,
+      logStartOffset: earlier.logStartOffsets.get(name) ?? 0,
+    });
+    entry.opened = this.pool.seatEntry(entry).then((reply) => {
+      if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
+    });
+    // Whoever cares asks `opened`; a log that cannot be opened is reported by its shard and tried again.
+    entry.opened.catch(() => undefined);
+    return entry;
+  }
+
+  opened(handle: PartitionHandle): Promise<void> {
+    return (handle as PartitionEntry).opened;
+  }
+
+  /** Resolves when every partition is online or has failed for the first time. */
+  async allOpened(): Promise<void> {
+    await Promise.allSettled([...this.pool.entries()].map((entry) => entry.opened));
+  }
+
+  append(handle: PartitionHandle, batch: Uint8Array, fromClient: boolean, done: (result: AppendResult) => void): void {
+    this.pool.link(handle.shard).append(handle.slot, fromClient, batch, done);
+  }
+
+  watermarks(handle: PartitionHandle): Watermarks {
+    this.pool.board(handle.shard).read(handle.slot, this.row);
+    return this.row;
+  }
+
+  read(handle: PartitionHandle, offset: Offset, maxBytes: number, wholeFirstBatch: boolean): ReadResult | Promise<ReadResult> {
+    const entry = handle as PartitionEntry;
+    if (entry.state !== 'online') return { error: unavailable(entry), records: null };
+    const { row } = this;
+    this.pool.board(entry.shard).read(entry.slot, row);
+    if (offset < row.logStartOffset || offset > row.logEndOffset) return { error: 'OFFSET_OUT_OF_RANGE', records: null };
+    if (offset >= row.highWatermark) {
+      if (offset === row.highWatermark) entry.rememberPlace(offset, row.segmentBase, row.position);
+      return NOTHING;
+    }
+    const place = entry.placeOf(offset);
+    if (place !== null && place.segmentBase === row.segmentBase) {
+      const length = row.position - place.position;
+      if (length > 0 && length <= maxBytes) {
+        const slice = { path: segmentPath(entry.directory, place.segmentBase), position: place.position, length };
+        entry.rememberPlace(row.highWatermark, row.segmentBase, row.position);
+        return { error: 'NONE', records: { byteLength: length, slices: [slice] } };
+      }
+    }
+    return this.locate(entry, offset, maxBytes, wholeFirstBatch);
+  }
+
+  private async locate(entry: PartitionEntry, offset: Offset, maxBytes: number, wholeFirst: boolean): Promise<ReadResult> {
+    const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, wholeFirst);
+    if (reply.error !== 'NONE') return { error: reply.error, records: null };
+    const slices = reply.slices ?? [];
+    let byteLength = 0;
+    for (const slice of slices) byteLength += slice.length;
+    if (byteLength === 0) return NOTHING;
+    if (reply.next !== undefined) entry.rememberPlace(reply.next.offset, reply.next.segmentBase, reply.next.position);
+    await this.warm(slices);
+    return { error: 'NONE', records: { byteLength, slices } };
+  }
+
+  /** Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first. */
+  private async warm(slices: readonly FileSlice[]): Promise<void> {
+    const { segmentFiles, sideJobs } = this.options;
+    for (const { path, position, length } of slices) {
+      let cached: boolean;
+      try {
+        const fd = segmentFiles.acquire(path);
+        cached = isCached(fd, position, length);
+        segmentFiles.release(path, fd);
+      } catch {
+        // It cannot be opened: the reply that is to carry it will find that out and say so.
+        return;
+      }
+      if (!cached) await sideJobs.readAhead(path, position, length);
+    }
+  }
+
+  async offsetAtTime(handle: PartitionHandle, timestampMs: number): Promise<OffsetAtTime> {
+    const reply = await this.ask(handle, { kind: 'offsetAtTime', timestampMs });
+    return {
+      error: reply.error,
+      offset: reply.offset ?? -1,
+      timestampMs: reply.timestampMs ?? -1,
+      leaderEpoch: reply.leaderEpoch ?? -1,
+    };
+  }
+
+  async endOfEpoch(handle: PartitionHandle, epoch: LeaderEpoch): Promise<EpochEnd> {
+    const reply = await this.ask(handle, { kind: 'endOfEpoch', epoch });
+    return { error: reply.error, leaderEpoch: reply.leaderEpoch ?? -1, endOffset: reply.offset ?? -1 };
+  }
+
+  async deleteRecords(handle: PartitionHandle, offset: Offset): Promise<Offset> {
+    const reply = await this.ask(handle, { kind: 'deleteRecords', offset });
+    if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
+    return reply.offset ?? -1;
+  }
+
+  async sizeBytes(handle: PartitionHandle): Promise<number> {
+    const reply = await this.ask(handle, { kind: 'size' });
+    return reply.bytes ?? 0;
+  }
+
+  reconfigure(handle: PartitionHandle, config: LogConfig): void {
+    const entry = handle as PartitionEntry;
+    entry.spec = { ...entry.spec, config };
+    void this.ask(entry, { kind: 'reconfigure', config });
+  }
+
+  async remove(handle: PartitionHandle): Promise<void> {
+    const entry = handle as PartitionEntry;
+    entry.state = 'removed';
+    const reply = await this.pool.unseat(entry);
+    this.options.segmentFiles.forget(entry.directory);
+    this.tell(entry);
+    if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
+    const garbage = reply.garbage ?? [];
+    if (garbage.length > 0) void this.options.sideJobs.delete(garbage);
+  }
+
+  onProgress(handle: PartitionHandle, listener: () => void): () => void {
+    const { listeners } = handle as PartitionEntry;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Where each log stands, for the next start: `[topic, partition, flushed end, log start]`. */
+  *progress(): IterableIterator<{ topic: string; index: number; flushedEndOffset: Offset; logStartOffset: Offset }> {
+    for (const entry of this.pool.entries()) {
+      if (entry.state !== 'online') continue;
+      const { flushedEndOffset, logStartOffset } = this.watermarks(entry);
+      yield { topic: entry.topic, index: entry.index, flushedEndOffset, logStartOffset };
+    }
+  }
+
+  /** Flushes and closes every log; resolves to null where all of them closed cleanly, else to the first failure. */
+  close(): Promise<string | null> {
+    return this.pool.close();
+  }
+
+  terminate(): Promise<void> {
+    return this.pool.terminate();
+  }
+
+  private ask(handle: PartitionHandle, request: Parameters<ReturnType<ShardPool['link']>['request']>[1]): Promise<ShardReply> {
+    const entry = handle as PartitionEntry;
+    if (entry.state === 'removed') return Promise.resolve({ error: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    return this.pool.link(entry.shard).request(entry.slot, request);
+  }
+}
+
+function unavailable(entry: PartitionEntry): ErrorName {
+  if (entry.state === 'removed') return 'UNKNOWN_TOPIC_OR_PARTITION';
+  return entry.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
+}
+
+/** Kafka's name of a segment: its base offset in 20 digits. */
+function segmentPath(directory: string, segmentBase: Offset): string {
+  return `${directory}/${String(segmentBase).padStart(20, '0')}.log`;
+}

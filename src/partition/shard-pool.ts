@@ -1,0 +1,181 @@
+/** All shards: their boards, their threads, and what happens when one of them dies. Main thread. */
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { ShardNotice, ShardReply } from '../ring/completions.js';
+import { allocatePage, emptyRow, WatermarkBoard } from '../ring/watermarks.js';
+import type { PartitionEntry } from './partition-entry.js';
+import { ShardLink } from './shard-link.js';
+
+/** So many deaths within so long, and the broker gives up: what kills a shard again and again is not cured by another start. */
+const DEATHS_MAX = 3;
+const DEATHS_WITHIN_MS = 60_000;
+
+export interface ShardPoolOptions {
+  readonly entry: URL;
+  readonly shards: number;
+  readonly ringBytes: number;
+  readonly dataDirectory: string;
+  readonly openFilesMax: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A partition's files may be read, or may not any more. */
+  readonly onState: (entry: PartitionEntry) => void;
+  readonly onProgress: (entry: PartitionEntry) => void;
+  readonly onGarbage: (paths: readonly string[], delayMs: number) => void;
+  readonly onDrained: () => void;
+  /** The pool cannot go on. */
+  readonly onFatal: (reason: string) => void;
+}
+
+interface ShardSeat {
+  link: ShardLink;
+  readonly board: WatermarkBoard;
+  readonly pages: SharedArrayBuffer[];
+  readonly entries: (PartitionEntry | null)[];
+  readonly freeSlots: number[];
+}
+
+export class ShardPool {
+  private readonly seats: ShardSeat[] = [];
+  private deathsAtMs: number[] = [];
+
+  constructor(private readonly options: ShardPoolOptions) {
+    for (let index = 0; index < options.shards; index++) {
+      const pages = [allocatePage()];
+      const board = new WatermarkBoard();
+      board.addPage(pages[0]);
+      this.seats.push({ link: this.startLink(index, pages), board, pages, entries: [], freeSlots: [] });
+    }
+  }
+
+  get size(): number {
+    return this.seats.length;
+  }
+
+  link(shard: number): ShardLink {
+    return this.seats[shard].link;
+  }
+
+  board(shard: number): WatermarkBoard {
+    return this.seats[shard].board;
+  }
+
+  get congested(): boolean {
+    return this.seats.some((seat) => seat.link.congested);
+  }
+
+  /** A row of the shard's board for one more partition; the board grows where it must. */
+  takeSlot(shard: number): number {
+    const seat = this.seats[shard];
+    const free = seat.freeSlots.pop();
+    if (free !== undefined) return free;
+    const slot = seat.entries.push(null) - 1;
+    if (slot >= seat.board.rowCount) {
+      const page = allocatePage();
+      seat.pages.push(page);
+      seat.board.addPage(page);
+      seat.link.postPage(page);
+      void seat.link.request(0, { kind: 'boardPage' });
+    }
+    return slot;
+  }
+
+  seatEntry(entry: PartitionEntry): Promise<ShardReply> {
+    const seat = this.seats[entry.shard];
+    seat.entries[entry.slot] = entry;
+    return seat.link.request(entry.slot, entry.spec);
+  }
+
+  async unseat(entry: PartitionEntry): Promise<ShardReply> {
+    const seat = this.seats[entry.shard];
+    const reply = await seat.link.request(entry.slot, { kind: 'remove' });
+    seat.entries[entry.slot] = null;
+    seat.freeSlots.push(entry.slot);
+    return reply;
+  }
+
+  *entries(): IterableIterator<PartitionEntry> {
+    for (const seat of this.seats) for (const entry of seat.entries) if (entry !== null) yield entry;
+  }
+
+  /** Resolves to the first failure's message, or null where every log was closed cleanly. */
+  async close(): Promise<string | null> {
+    const replies = await Promise.all(this.seats.map((seat) => seat.link.close()));
+    const failed = replies.find((reply) => reply.error !== 'NONE');
+    return failed === undefined ? null : (failed.message ?? failed.error);
+  }
+
+  async terminate(): Promise<void> {
+    await Promise.all(this.seats.map((seat) => seat.link.terminate()));
+  }
+
+  private startLink(index: number, pages: SharedArrayBuffer[]): ShardLink {
+    const { options } = this;
+    return new ShardLink(
+      options.entry,
+      `shard-${index}`,
+      options.ringBytes,
+      { pages, dataDirectory: options.dataDirectory, openFilesMax: options.openFilesMax },
+      {
+        progress: (slot) => {
+          const entry = this.seats[index].entries[slot];
+          if (entry != null) options.onProgress(entry);
+        },
+        notice: (notice) => this.hear(index, notice),
+        drained: options.onDrained,
+        died: (reason) => this.restart(index, reason),
+      },
+    );
+  }
+
+  private hear(index: number, notice: ShardNotice): void {
+    switch (notice.kind) {
+      case 'log':
+        this.options.logger[notice.level]({ shard: index, ...notice.fields }, notice.message);
+        break;
+      case 'garbage':
+        this.options.onGarbage(notice.paths, notice.delayMs);
+        break;
+      case 'state': {
+        const entry = this.seats[index].entries[notice.slot];
+        if (entry == null) break;
+        entry.state = notice.state;
+        this.options.onState(entry);
+      }
+    }
+  }
+
+  /** The shard's partitions answer a retriable error until a new thread has recovered them; the others go on serving. */
+  private restart(index: number, reason: string): void {
+    const { clock, logger } = this.options;
+    const seat = this.seats[index];
+    const nowMs = clock.monotonicMs();
+    this.deathsAtMs = this.deathsAtMs.filter((atMs) => nowMs - atMs < DEATHS_WITHIN_MS);
+    this.deathsAtMs.push(nowMs);
+    for (const entry of seat.entries) {
+      if (entry === null) continue;
+      entry.state = 'offline';
+      seat.board.repair(entry.slot);
+      this.options.onState(entry);
+    }
+    if (this.deathsAtMs.length >= DEATHS_MAX) {
+      logger.error({ shard: index, reason }, `a shard died for the ${DEATHS_MAX}rd time within a minute`);
+      this.options.onFatal(`shard ${index} died again and again: ${reason}`);
+      return;
+    }
+    logger.error({ shard: index, reason }, 'a shard died; its partitions are being recovered by a new thread');
+    seat.link = this.startLink(index, seat.pages);
+    const row = emptyRow();
+    for (const entry of seat.entries) {
+      if (entry === null) continue;
+      seat.board.read(entry.slot, row);
+      entry.spec = {
+        ...entry.spec,
+        clean: false,
+        recoveryPoint: Math.max(entry.spec.recoveryPoint, row.flushedEndOffset),
+        logStartOffset: Math.max(entry.spec.logStartOffset, row.logStartOffset),
+      };
+      void seat.link.request(entry.slot, entry.spec);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The side-job pool: deleting and reading ahead, off the main thread and off every shard. Main thread.
+ *
+ * Piscina hosts these and not the shards: side jobs are what it is made for (many short tasks, threads that come and go,
+ * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
+ * apart from its neighbours when it dies.
+ */
+import { Piscina } from 'piscina';
+import type { Logger } from '../base/logger.js';
+
+export interface SideJobs {
+  /** Resolves when the range lies in the page cache (or could not be read: sending it will tell why). */
+  readAhead(path: string, position: number, length: number): Promise<void>;
+  /** Deletes files and folders; failures are logged. */
+  delete(paths: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createSideJobs(entry: URL, logger: Logger): SideJobs {
+  // Made at first use: an idle broker has no thread for it.
+  let pool: Piscina | null = null;
+  const run = async (job: object, what: string): Promise<void> => {
+    pool ??= new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000 });
+    try {
+      await pool.run(job);
+    } catch (error) {
+      logger.warn({ ...job, error: (error as Error).message }, what);
+    }
+  };
+  return {
+    readAhead: (path, position, length) => run({ kind: 'readAhead', path, position, length }, 'could not read ahead'),
+    delete: (paths) => run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk'),
+    close: async () => {
+      await pool?.close();
+    },
+  };
+}
