@@ -1,0 +1,119 @@
+/** Settings as DescribeConfigs, CreateTopics and the README show them: value, source, synonyms, type, documentation. */
+import type { BrokerConfig } from './broker-config.js';
+import { type BrokerSettingName, brokerSettingNames, brokerSettings } from './broker-settings.js';
+import { formatValue, type Setting, type SettingType } from './setting.js';
+import { type TopicSetting, type TopicSettingName, topicSettingNames, topicSettings } from './topic-settings.js';
+
+/** Codes of a value's source on the wire (DescribeConfigs from version 1, CreateTopics from version 5). */
+export const configSource = {
+  dynamicTopic: 1,
+  dynamicBroker: 2,
+  staticBroker: 4,
+  default: 5,
+} as const;
+
+/** Codes of a setting's type on the wire (KIP-569). */
+const wireType: Record<SettingType, number> = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 };
+
+export interface DescribedSynonym {
+  readonly name: string;
+  readonly value: string | null;
+  readonly source: number;
+}
+
+/** Field names as in a DescribeConfigs response. */
+export interface DescribedSetting {
+  readonly name: string;
+  readonly value: string | null;
+  readonly readOnly: boolean;
+  readonly isDefault: boolean;
+  readonly configSource: number;
+  readonly isSensitive: boolean;
+  /** Strongest first; the first is the value itself. */
+  readonly synonyms: readonly DescribedSynonym[];
+  readonly configType: number;
+  readonly documentation: string;
+}
+
+/** Every place that has a word in `name`, strongest first. */
+function brokerChain(config: BrokerConfig, name: BrokerSettingName): DescribedSynonym[] {
+  const chain: DescribedSynonym[] = [];
+  const dynamic = config.assignment(name, 'dynamic');
+  if (dynamic) chain.push({ name, value: formatValue(dynamic.value), source: configSource.dynamicBroker });
+  const fixed = config.assignment(name, 'static');
+  if (fixed) chain.push({ name, value: formatValue(fixed.value), source: configSource.staticBroker });
+  const standard = formatValue(brokerSettings[name].default);
+  if (standard !== null) chain.push({ name, value: standard, source: configSource.default });
+  return chain;
+}
+
+function described(
+  name: string,
+  setting: Setting,
+  readOnly: boolean,
+  value: string | null,
+  synonyms: readonly DescribedSynonym[],
+): DescribedSetting {
+  const source = synonyms[0]?.source ?? configSource.default;
+  return {
+    name,
+    value,
+    readOnly,
+    isDefault: source === configSource.default,
+    configSource: source,
+    isSensitive: false,
+    synonyms,
+    configType: wireType[setting.type],
+    documentation: setting.doc,
+  };
+}
+
+/** All broker settings. */
+export function describeBroker(config: BrokerConfig): DescribedSetting[] {
+  return brokerSettingNames.map((name) => {
+    const setting: Setting = brokerSettings[name];
+    return described(name, setting, !setting.dynamic, formatValue(config.get(name)), brokerChain(config, name));
+  });
+}
+
+function describeTopicSetting(
+  config: BrokerConfig,
+  settings: ReadonlyMap<string, string>,
+  name: TopicSettingName,
+): DescribedSetting {
+  const setting: TopicSetting = topicSettings[name];
+  const synonyms: DescribedSynonym[] = [];
+  const value = formatValue(config.topicValue(name, settings));
+  if (settings.has(name)) synonyms.push({ name, value, source: configSource.dynamicTopic });
+  const inherited = setting.synonyms.flatMap((synonym) => brokerChain(config, synonym.name));
+  synonyms.push(...inherited.filter((synonym) => synonym.source !== configSource.default));
+  synonyms.push(...inherited.filter((synonym) => synonym.source === configSource.default));
+  if (inherited.length === 0)
+    synonyms.push({ name, value: formatValue(setting.default), source: configSource.default });
+  return described(name, setting, false, value, synonyms);
+}
+
+/** All settings of a topic that has `settings` of its own. */
+export function describeTopic(config: BrokerConfig, settings: ReadonlyMap<string, string>): DescribedSetting[] {
+  return topicSettingNames.map((name) => describeTopicSetting(config, settings, name));
+}
+
+function tableRow(name: string, setting: Setting): string {
+  const standard = setting.defaultName ?? formatValue(setting.default) ?? 'not set';
+  const bound = setting.bound ? ` (${setting.bound})` : '';
+  const notes = setting.noEffect ? ' *No effect here.*' : '';
+  return `| \`${name}\` | ${setting.type}${bound} | ${standard || 'empty'} | ${setting.doc}${notes} |`;
+}
+
+/** The settings tables in Markdown, for the README. */
+export function settingsMarkdown(): string {
+  const head = (title: string) => [`| ${title} | type | default | meaning |`, '|---|---|---|---|'];
+  return [
+    ...head('broker setting'),
+    ...brokerSettingNames.map((name) => tableRow(name, brokerSettings[name])),
+    '',
+    ...head('topic setting'),
+    ...topicSettingNames.map((name) => tableRow(name, topicSettings[name])),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,45 @@
+/** Reads `listeners` and `advertised.listeners`: NAME://host:port, as Kafka writes them. */
+import { BadValueError } from './setting.js';
+
+export interface Listener {
+  /** Upper case, as Kafka compares them. */
+  readonly name: string;
+  /** Empty: every interface. IPv6 without brackets. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+const LISTENER = /^([A-Za-z0-9_.-]+):\/\/(?:\[([0-9A-Fa-f:.%]+)\]|([^:/[\]]*)):(\d{1,5})$/;
+
+/** Throws a {@link BadValueError} whose message reads on after the setting's name. */
+export function parseListener(text: string): Listener {
+  const match = LISTENER.exec(text);
+  const port = Number(match?.[4]);
+  if (!match || port > 65_535) {
+    throw new BadValueError(`must hold entries such as PLAINTEXT://127.0.0.1:9092, but has "${text}"`);
+  }
+  return { name: match[1].toUpperCase(), host: match[2] ?? match[3], port };
+}
+
+export function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** NAME:PROTOCOL pairs to a map; names that are protocols stand for themselves. */
+export function parseProtocolMap(entries: readonly string[]): Map<string, string> {
+  const map = new Map([
+    ['PLAINTEXT', 'PLAINTEXT'],
+    ['SSL', 'SSL'],
+    ['SASL_PLAINTEXT', 'SASL_PLAINTEXT'],
+    ['SASL_SSL', 'SASL_SSL'],
+  ]);
+  for (const entry of entries) {
+    const [name, protocol, ...rest] = entry.split(':');
+    if (!name || !protocol || rest.length > 0) {
+      throw new BadValueError(`must hold entries such as CLIENTS:PLAINTEXT, but has "${entry}"`);
+    }
+    map.set(name.trim().toUpperCase(), protocol.trim().toUpperCase());
+  }
+  return map;
+}
