@@ -145,35 +145,50 @@ export const records = scalar<Buffer, Buffer | FileRecords>('records', Buffer.al
 /** An int16 on the wire, a name everywhere else. */
 export const errorCode = scalar<ErrorName>('errorCode', 'NONE');
 
-/** A struct inside a struct. Its own fields' ranges are versions of the whole message. */
-export function struct<
-  const S extends Shape,
-  const V extends string | Options<never> = None,
-  const G extends Options<never> = None,
->(
+type StructField<S, V, G> = Field<
+  Nullable<Decoded<S>, Given<V, G>>,
+  Nullable<Encodable<S>, Given<V, G>>,
+  IsOptional<V, Given<V, G>>
+>;
+
+/** A struct inside a struct. Its own fields' ranges are versions of the whole message; none means as its struct's. */
+export function struct<const S extends Shape>(shape: S): StructField<S, None, None>;
+export function struct<const V extends string | Options<never>, const S extends Shape>(
+  versions: V,
   shape: S,
-  versions?: V,
-  options?: G,
-): Field<Nullable<Decoded<S>, Given<V, G>>, Nullable<Encodable<S>, Given<V, G>>, IsOptional<V, Given<V, G>>> {
-  return field('struct', undefined, versions, options, shape);
+): StructField<S, V, None>;
+export function struct<const V extends string, const G extends Options<never>, const S extends Shape>(
+  versions: V,
+  options: G,
+  shape: S,
+): StructField<S, V, G>;
+export function struct(...given: (string | Options<never> | Shape)[]): Field {
+  const shape = given.pop() as Shape;
+  return field('struct', undefined, given[0] as string, given[1] as Options<never>, shape);
 }
 
-/** An array of structs or of plain values. */
-export function array<
-  const T extends Shape | Field,
-  const V extends string | Options<never> = None,
-  const G extends Options<never> = None,
->(
-  element: T,
-  versions?: V,
-  options?: G,
-): Field<
+type ArrayField<T, V, G> = Field<
   Nullable<ElementDecoded<T>[], Given<V, G>>,
   Nullable<readonly ElementEncodable<T>[], Given<V, G>>,
   IsOptional<V, Given<V, G>>
-> {
-  const plain = element instanceof Field;
-  return field('array', [], versions, options, plain ? null : (element as Shape), plain ? element : null);
+>;
+
+/** An array of structs or of plain values; what its elements are stands last. */
+export function array<const T extends Shape | Field>(element: T): ArrayField<T, None, None>;
+export function array<const V extends string | Options<never>, const T extends Shape | Field>(
+  versions: V,
+  element: T,
+): ArrayField<T, V, None>;
+export function array<const V extends string, const G extends Options<never>, const T extends Shape | Field>(
+  versions: V,
+  options: G,
+  element: T,
+): ArrayField<T, V, G>;
+export function array(...given: (string | Options<never> | Shape | Field)[]): Field {
+  const element = given.pop();
+  const plain = element instanceof Field ? element : null;
+  const shape = plain ? null : (element as Shape);
+  return field('array', [], given[0] as string, given[1] as Options<never>, shape, plain);
 }
 
 /** One message: what a compiler needs to write its encoder and decoder. */

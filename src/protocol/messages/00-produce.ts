@@ -32,34 +32,31 @@ export const produce = defineApi({
         baseOffset: int64(),
         logAppendTimeMs: int64('2+', { default: -1 }),
         logStartOffset: int64('5+', { default: -1 }),
-        recordErrors: array(
-          {
-            batchIndex: int32(),
-            batchIndexErrorMessage: string({ nullable: true, default: null }),
-          },
-          '8+',
-        ),
+        recordErrors: array('8+', {
+          batchIndex: int32(),
+          batchIndexErrorMessage: string({ nullable: true, default: null }),
+        }),
         errorMessage: string('8+', { nullable: true, default: null }),
         currentLeader: struct(
+          '10+',
+          { tag: 0 },
           {
             leaderId: int32({ default: -1 }),
             leaderEpoch: int32({ default: -1 }),
           },
-          '10+',
-          { tag: 0 },
         ),
       }),
     }),
     throttleTimeMs: int32('1+', { default: 0 }),
     nodeEndpoints: array(
+      '10+',
+      { tag: 0 },
       {
         nodeId: int32(),
         host: string(),
         port: int32(),
         rack: string({ nullable: true, default: null }),
       },
-      '10+',
-      { tag: 0 },
     ),
   },
 });

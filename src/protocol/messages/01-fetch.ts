@@ -13,12 +13,12 @@ export const fetch = defineApi({
     clusterId: string('12+', { nullable: true, tag: 0, default: null }),
     replicaId: int32('0-14', { default: -1 }),
     replicaState: struct(
+      '15+',
+      { tag: 1 },
       {
         replicaId: int32({ default: -1 }),
         replicaEpoch: int64({ default: -1 }),
       },
-      '15+',
-      { tag: 1 },
     ),
     maxWaitMs: int32(),
     minBytes: int32(),
@@ -40,14 +40,11 @@ export const fetch = defineApi({
         highWatermark: int64('18+', { tag: 1, default: INT64_MAX }),
       }),
     }),
-    forgottenTopicsData: array(
-      {
-        topic: string('7-12'),
-        topicId: uuid('13+'),
-        partitions: array(int32()),
-      },
-      '7+',
-    ),
+    forgottenTopicsData: array('7+', {
+      topic: string('7-12'),
+      topicId: uuid('13+'),
+      partitions: array(int32()),
+    }),
     rackId: string('11+', { default: '' }),
   },
   response: {
@@ -64,50 +61,50 @@ export const fetch = defineApi({
         lastStableOffset: int64('4+', { default: -1 }),
         logStartOffset: int64('5+', { default: -1 }),
         divergingEpoch: struct(
+          '12+',
+          { tag: 0 },
           {
             epoch: int32({ default: -1 }),
             endOffset: int64({ default: -1 }),
           },
-          '12+',
-          { tag: 0 },
         ),
         currentLeader: struct(
+          '12+',
+          { tag: 1 },
           {
             leaderId: int32({ default: -1 }),
             leaderEpoch: int32({ default: -1 }),
           },
-          '12+',
-          { tag: 1 },
         ),
         snapshotId: struct(
+          '12+',
+          { tag: 2 },
           {
             endOffset: int64({ default: -1 }),
             epoch: int32({ default: -1 }),
           },
-          '12+',
-          { tag: 2 },
         ),
         abortedTransactions: array(
+          '4+',
+          { nullable: true },
           {
             producerId: int64(),
             firstOffset: int64(),
           },
-          '4+',
-          { nullable: true },
         ),
         preferredReadReplica: int32('11+', { default: -1 }),
         records: records({ nullable: true }),
       }),
     }),
     nodeEndpoints: array(
+      '16+',
+      { tag: 0 },
       {
         nodeId: int32(),
         host: string(),
         port: int32(),
         rack: string({ nullable: true, default: null }),
       },
-      '16+',
-      { tag: 0 },
     ),
   },
 });

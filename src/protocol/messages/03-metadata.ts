@@ -11,11 +11,11 @@ export const metadata = defineApi({
   flexible: 9,
   request: {
     topics: array(
+      { nullable: '1+' },
       {
         topicId: uuid('10+'),
         name: string({ nullable: '10+' }),
       },
-      { nullable: '1+' },
     ),
     allowAutoTopicCreation: bool('4+', { default: true }),
     includeClusterAuthorizedOperations: bool('8-10'),
@@ -43,7 +43,7 @@ export const metadata = defineApi({
         leaderEpoch: int32('7+', { default: -1 }),
         replicaNodes: array(int32()),
         isrNodes: array(int32()),
-        offlineReplicas: array(int32(), '5+'),
+        offlineReplicas: array('5+', int32()),
       }),
       topicAuthorizedOperations: int32('8+', { default: -2_147_483_648 }),
     }),

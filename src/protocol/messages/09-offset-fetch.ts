@@ -11,64 +11,55 @@ export const offsetFetch = defineApi({
   request: {
     groupId: string('0-7'),
     topics: array(
+      '0-7',
+      { nullable: '2-7' },
       {
         name: string(),
         partitionIndexes: array(int32()),
       },
-      '0-7',
-      { nullable: '2-7' },
     ),
-    groups: array(
-      {
-        groupId: string(),
-        memberId: string('9+', { nullable: true, default: null }),
-        memberEpoch: int32('9+', { default: -1 }),
-        topics: array(
-          {
-            name: string('8-9'),
-            topicId: uuid('10+'),
-            partitionIndexes: array(int32()),
-          },
-          { nullable: true },
-        ),
-      },
-      '8+',
-    ),
+    groups: array('8+', {
+      groupId: string(),
+      memberId: string('9+', { nullable: true, default: null }),
+      memberEpoch: int32('9+', { default: -1 }),
+      topics: array(
+        { nullable: true },
+        {
+          name: string('8-9'),
+          topicId: uuid('10+'),
+          partitionIndexes: array(int32()),
+        },
+      ),
+    }),
     requireStable: bool('7+', { default: false }),
   },
   response: {
     throttleTimeMs: int32('3+', { default: 0 }),
-    topics: array(
-      {
-        name: string(),
+    topics: array('0-7', {
+      name: string(),
+      partitions: array({
+        partitionIndex: int32(),
+        committedOffset: int64(),
+        committedLeaderEpoch: int32('5-7', { default: -1 }),
+        metadata: string({ nullable: true }),
+        errorCode: errorCode(),
+      }),
+    }),
+    errorCode: errorCode('2-7', { default: 'NONE' }),
+    groups: array('8+', {
+      groupId: string(),
+      topics: array({
+        name: string('8-9'),
+        topicId: uuid('10+'),
         partitions: array({
           partitionIndex: int32(),
           committedOffset: int64(),
-          committedLeaderEpoch: int32('5-7', { default: -1 }),
+          committedLeaderEpoch: int32({ default: -1 }),
           metadata: string({ nullable: true }),
           errorCode: errorCode(),
         }),
-      },
-      '0-7',
-    ),
-    errorCode: errorCode('2-7', { default: 'NONE' }),
-    groups: array(
-      {
-        groupId: string(),
-        topics: array({
-          name: string('8-9'),
-          topicId: uuid('10+'),
-          partitions: array({
-            partitionIndex: int32(),
-            committedOffset: int64(),
-            committedLeaderEpoch: int32({ default: -1 }),
-            metadata: string({ nullable: true }),
-            errorCode: errorCode(),
-          }),
-        }),
-        errorCode: errorCode({ default: 'NONE' }),
-      },
-      '8+',
-    ),
+      }),
+      errorCode: errorCode({ default: 'NONE' }),
+    }),
   },
 });

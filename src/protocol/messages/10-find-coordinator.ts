@@ -10,7 +10,7 @@ export const findCoordinator = defineApi({
   request: {
     key: string('0-3'),
     keyType: int8('1+', { default: 0 }),
-    coordinatorKeys: array(string(), '4+'),
+    coordinatorKeys: array('4+', string()),
   },
   response: {
     throttleTimeMs: int32('1+', { default: 0 }),
@@ -19,16 +19,13 @@ export const findCoordinator = defineApi({
     nodeId: int32('0-3'),
     host: string('0-3'),
     port: int32('0-3'),
-    coordinators: array(
-      {
-        key: string(),
-        nodeId: int32(),
-        host: string(),
-        port: int32(),
-        errorCode: errorCode(),
-        errorMessage: string({ nullable: true }),
-      },
-      '4+',
-    ),
+    coordinators: array('4+', {
+      key: string(),
+      nodeId: int32(),
+      host: string(),
+      port: int32(),
+      errorCode: errorCode(),
+      errorMessage: string({ nullable: true }),
+    }),
   },
 });

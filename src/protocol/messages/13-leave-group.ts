@@ -10,25 +10,19 @@ export const leaveGroup = defineApi({
   request: {
     groupId: string(),
     memberId: string('0-2'),
-    members: array(
-      {
-        memberId: string(),
-        groupInstanceId: string({ nullable: true, default: null }),
-        reason: string('5+', { nullable: true, default: null }),
-      },
-      '3+',
-    ),
+    members: array('3+', {
+      memberId: string(),
+      groupInstanceId: string({ nullable: true, default: null }),
+      reason: string('5+', { nullable: true, default: null }),
+    }),
   },
   response: {
     throttleTimeMs: int32('1+', { default: 0 }),
     errorCode: errorCode(),
-    members: array(
-      {
-        memberId: string(),
-        groupInstanceId: string({ nullable: true }),
-        errorCode: errorCode(),
-      },
-      '3+',
-    ),
+    members: array('3+', {
+      memberId: string(),
+      groupInstanceId: string({ nullable: true }),
+      errorCode: errorCode(),
+    }),
   },
 });

@@ -20,23 +20,23 @@ export const apiVersions = defineApi({
     }),
     throttleTimeMs: int32('1+', { default: 0 }),
     supportedFeatures: array(
+      '3+',
+      { tag: 0 },
       {
         name: string(),
         minVersion: int16(),
         maxVersion: int16(),
       },
-      '3+',
-      { tag: 0 },
     ),
     finalizedFeaturesEpoch: int64('3+', { tag: 1, default: -1 }),
     finalizedFeatures: array(
+      '3+',
+      { tag: 2 },
       {
         name: string(),
         maxVersionLevel: int16(),
         minVersionLevel: int16(),
       },
-      '3+',
-      { tag: 2 },
     ),
     zkMigrationReady: bool('3+', { tag: 3, default: false }),
   },

@@ -35,6 +35,8 @@ export const createTopics = defineApi({
       numPartitions: int32('5+', { default: -1 }),
       replicationFactor: int16('5+', { default: -1 }),
       configs: array(
+        '5+',
+        { nullable: true },
         {
           name: string(),
           value: string({ nullable: true }),
@@ -42,8 +44,6 @@ export const createTopics = defineApi({
           configSource: int8({ default: -1 }),
           isSensitive: bool(),
         },
-        '5+',
-        { nullable: true },
       ),
     }),
   },

@@ -8,14 +8,11 @@ export const deleteTopics = defineApi({
   versions: '1-6',
   flexible: 4,
   request: {
-    topics: array(
-      {
-        name: string({ nullable: true, default: null }),
-        topicId: uuid(),
-      },
-      '6+',
-    ),
-    topicNames: array(string(), '0-5'),
+    topics: array('6+', {
+      name: string({ nullable: true, default: null }),
+      topicId: uuid(),
+    }),
+    topicNames: array('0-5', string()),
     timeoutMs: int32(),
   },
   response: {

@@ -11,7 +11,7 @@ export const describeConfigs = defineApi({
     resources: array({
       resourceType: int8(),
       resourceName: string(),
-      configurationKeys: array(string(), { nullable: true }),
+      configurationKeys: array({ nullable: true }, string()),
     }),
     includeSynonyms: bool('1+', { default: false }),
     includeDocumentation: bool('3+', { default: false }),
@@ -29,14 +29,11 @@ export const describeConfigs = defineApi({
         readOnly: bool(),
         configSource: int8('1+', { default: -1 }),
         isSensitive: bool(),
-        synonyms: array(
-          {
-            name: string(),
-            value: string({ nullable: true }),
-            source: int8(),
-          },
-          '1+',
-        ),
+        synonyms: array('1+', {
+          name: string(),
+          value: string({ nullable: true }),
+          source: int8(),
+        }),
         configType: int8('3+', { default: 0 }),
         documentation: string('3+', { nullable: true }),
       }),

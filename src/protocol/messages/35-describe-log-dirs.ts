@@ -9,11 +9,11 @@ export const describeLogDirs = defineApi({
   flexible: 2,
   request: {
     topics: array(
+      { nullable: true },
       {
         topic: string(),
         partitions: array(int32()),
       },
-      { nullable: true },
     ),
   },
   response: {

@@ -12,10 +12,10 @@ export const createPartitions = defineApi({
       name: string(),
       count: int32(),
       assignments: array(
+        { nullable: true },
         {
           brokerIds: array(int32()),
         },
-        { nullable: true },
       ),
     }),
     timeoutMs: int32(),

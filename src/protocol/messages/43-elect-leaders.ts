@@ -10,11 +10,11 @@ export const electLeaders = defineApi({
   request: {
     electionType: int8('1+'),
     topicPartitions: array(
+      { nullable: true },
       {
         topic: string(),
         partitions: array(int32()),
       },
-      { nullable: true },
     ),
     timeoutMs: int32({ default: 60_000 }),
   },

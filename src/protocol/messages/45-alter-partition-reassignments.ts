@@ -14,7 +14,7 @@ export const alterPartitionReassignments = defineApi({
       name: string(),
       partitions: array({
         partitionIndex: int32(),
-        replicas: array(int32(), { nullable: true, default: null }),
+        replicas: array({ nullable: true, default: null }, int32()),
       }),
     }),
   },

@@ -9,11 +9,11 @@ export const listPartitionReassignments = defineApi({
   request: {
     timeoutMs: int32({ default: 60_000 }),
     topics: array(
+      { nullable: true, default: null },
       {
         name: string(),
         partitionIndexes: array(int32()),
       },
-      { nullable: true, default: null },
     ),
   },
   response: {

@@ -39,16 +39,13 @@ export const describeQuorum = defineApi({
         observers: array(replicaState),
       }),
     }),
-    nodes: array(
-      {
-        nodeId: int32(),
-        listeners: array({
-          name: string(),
-          host: string(),
-          port: uint16(),
-        }),
-      },
-      '2+',
-    ),
+    nodes: array('2+', {
+      nodeId: int32(),
+      listeners: array({
+        name: string(),
+        host: string(),
+        port: uint16(),
+      }),
+    }),
   },
 });

@@ -8,7 +8,7 @@ export const listConfigResources = defineApi({
   versions: '0-1',
   flexible: 0,
   request: {
-    resourceTypes: array(int8(), '1+'),
+    resourceTypes: array('1+', int8()),
   },
   response: {
     throttleTimeMs: int32({ default: 0 }),

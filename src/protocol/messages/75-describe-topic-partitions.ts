@@ -12,11 +12,11 @@ export const describeTopicPartitions = defineApi({
     }),
     responsePartitionLimit: int32({ default: 2000 }),
     cursor: struct(
+      { nullable: true, default: null },
       {
         topicName: string(),
         partitionIndex: int32(),
       },
-      { nullable: true, default: null },
     ),
   },
   response: {
@@ -33,18 +33,18 @@ export const describeTopicPartitions = defineApi({
         leaderEpoch: int32({ default: -1 }),
         replicaNodes: array(int32()),
         isrNodes: array(int32()),
-        eligibleLeaderReplicas: array(int32(), { nullable: true, default: null }),
-        lastKnownElr: array(int32(), { nullable: true, default: null }),
+        eligibleLeaderReplicas: array({ nullable: true, default: null }, int32()),
+        lastKnownElr: array({ nullable: true, default: null }, int32()),
         offlineReplicas: array(int32()),
       }),
       topicAuthorizedOperations: int32({ default: -2_147_483_648 }),
     }),
     nextCursor: struct(
+      { nullable: true, default: null },
       {
         topicName: string(),
         partitionIndex: int32(),
       },
-      { nullable: true, default: null },
     ),
   },
 });

@@ -9,13 +9,10 @@ export const consumerProtocolSubscription = defineRecord({
   fields: {
     topics: array(string()),
     userData: bytes({ nullable: true, default: null }),
-    ownedPartitions: array(
-      {
-        topic: string(),
-        partitions: array(int32()),
-      },
-      '1+',
-    ),
+    ownedPartitions: array('1+', {
+      topic: string(),
+      partitions: array(int32()),
+    }),
     generationId: int32('2+', { default: -1 }),
     rackId: string('3+', { nullable: true, default: null }),
   },
