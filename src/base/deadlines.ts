@@ -1,106 +1,117 @@
-/** Many deadlines behind one timer: a binary heap, so that a thousand parked requests cost one entry each and no timer of their own. */
+/** Many deadlines behind one timer: a heap in which putting a deadline off costs one assignment. Main thread. */
+import { assert } from './assert.js';
 import type { Clock, TimerHandle } from './clock.js';
 
-/** One deadline; cancelled entries stay in the heap until they reach its top. */
-export interface Deadline {
-  readonly atMs: number;
-  readonly action: () => void;
-  cancelled: boolean;
+/** Something that is due at a moment, or not at all. Made by {@link Deadlines.create}; its owner holds it. */
+export class Deadline {
+  /** Monotonic milliseconds; Infinity where nothing is due. */
+  dueMs = Number.POSITIVE_INFINITY;
+  /** Where its one valid entry stands in the heap; Infinity without one. Never later than `dueMs` while something is due. */
+  queuedMs = Number.POSITIVE_INFINITY;
+
+  constructor(readonly action: () => void) {}
 }
 
+interface Entry {
+  readonly atMs: number;
+  readonly deadline: Deadline;
+}
+
+/**
+ * A heartbeat moves its member's deadline forward thousands of times for every time that one is missed. So a deadline
+ * that is put off keeps its old entry in the heap: when that entry comes up early, it is queued again for the later moment.
+ */
 export class Deadlines {
-  private readonly heap: Deadline[] = [];
+  private readonly heap: Entry[] = [];
   private timer: TimerHandle | null = null;
   private timerAtMs = Number.POSITIVE_INFINITY;
-  private live = 0;
+  private closed = false;
 
   constructor(private readonly clock: Clock) {}
 
-  /** Calls `action` once, `delayMs` from now. */
-  after(delayMs: number, action: () => void): Deadline {
-    const deadline: Deadline = { atMs: this.clock.monotonicMs() + delayMs, action, cancelled: false };
-    this.push(deadline);
-    this.live++;
-    if (deadline.atMs < this.timerAtMs) this.arm();
-    return deadline;
+  create(action: () => void): Deadline {
+    return new Deadline(action);
   }
 
-  cancel(deadline: Deadline): void {
-    if (deadline.cancelled) return;
-    deadline.cancelled = true;
-    this.live--;
-    // Requests that are answered early leave entries behind: sweep before they outnumber the living.
-    if (this.heap.length > 64 && this.live * 2 < this.heap.length) this.sweep();
+  /** Makes `deadline` due `delayMs` from now, whatever it was before. */
+  set(deadline: Deadline, delayMs: number): void {
+    assert(delayMs >= 0, 'a deadline must not lie in the past');
+    if (this.closed) return;
+    deadline.dueMs = this.clock.monotonicMs() + delayMs;
+    if (deadline.queuedMs <= deadline.dueMs) return;
+    this.queue(deadline);
+    this.arm();
   }
 
-  get size(): number {
-    return this.live;
+  clear(deadline: Deadline): void {
+    deadline.dueMs = Number.POSITIVE_INFINITY;
   }
 
+  /** Nothing fires after this. */
   close(): void {
+    this.closed = true;
     this.timer?.cancel();
     this.timer = null;
     this.heap.length = 0;
-    this.live = 0;
+  }
+
+  private fire(): void {
+    this.timer = null;
     this.timerAtMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.clock.monotonicMs();
+    while (!this.closed && this.heap.length > 0 && this.heap[0].atMs <= nowMs) {
+      const { atMs, deadline } = this.pop();
+      // An entry that its deadline no longer points at was replaced by an earlier one.
+      if (deadline.queuedMs !== atMs) continue;
+      deadline.queuedMs = Number.POSITIVE_INFINITY;
+      if (deadline.dueMs <= nowMs) {
+        deadline.dueMs = Number.POSITIVE_INFINITY;
+        deadline.action();
+      } else if (deadline.dueMs !== Number.POSITIVE_INFINITY) {
+        this.queue(deadline);
+      }
+    }
+    this.arm();
   }
 
   private arm(): void {
+    if (this.closed || this.heap.length === 0) return;
+    const { atMs } = this.heap[0];
+    if (this.timerAtMs <= atMs) return;
     this.timer?.cancel();
-    this.timer = null;
-    this.timerAtMs = Number.POSITIVE_INFINITY;
-    const first = this.heap[0];
-    if (first === undefined) return;
-    this.timerAtMs = first.atMs;
-    this.timer = this.clock.after(Math.max(0, Math.ceil(first.atMs - this.clock.monotonicMs())), this.fire);
+    this.timerAtMs = atMs;
+    this.timer = this.clock.after(Math.max(0, atMs - this.clock.monotonicMs()), () => this.fire());
   }
 
-  private readonly fire = (): void => {
-    const nowMs = this.clock.monotonicMs();
-    for (;;) {
-      const first = this.heap[0];
-      if (first === undefined || (!first.cancelled && first.atMs > nowMs)) break;
-      this.pop();
-      if (first.cancelled) continue;
-      first.cancelled = true;
-      this.live--;
-      first.action();
-    }
-    this.arm();
-  };
-
-  private sweep(): void {
-    const living = this.heap.filter((deadline) => !deadline.cancelled);
-    this.heap.length = 0;
-    for (const deadline of living) this.push(deadline);
-    this.arm();
-  }
-
-  private push(deadline: Deadline): void {
+  private queue(deadline: Deadline): void {
     const { heap } = this;
-    let at = heap.push(deadline) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (heap[parent].atMs <= deadline.atMs) break;
-      heap[at] = heap[parent];
-      at = parent;
+    const entry: Entry = { atMs: deadline.dueMs, deadline };
+    deadline.queuedMs = entry.atMs;
+    let child = heap.push(entry) - 1;
+    while (child > 0) {
+      const parent = (child - 1) >> 1;
+      if (heap[parent].atMs <= entry.atMs) break;
+      heap[child] = heap[parent];
+      child = parent;
     }
-    heap[at] = deadline;
+    heap[child] = entry;
   }
 
-  private pop(): void {
+  private pop(): Entry {
     const { heap } = this;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let at = 0;
+    const first = heap[0];
+    const last = heap.pop() as Entry;
+    if (heap.length === 0) return first;
+    let parent = 0;
     for (;;) {
-      let child = 2 * at + 1;
+      let child = 2 * parent + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1].atMs < heap[child].atMs) child++;
+      if (child + 1 < heap.length && heap[child + 1].atMs < heap[child].atMs) child += 1;
       if (heap[child].atMs >= last.atMs) break;
-      heap[at] = heap[child];
-      at = child;
+      heap[parent] = heap[child];
+      parent = child;
     }
-    heap[at] = last;
+    heap[parent] = last;
+    return first;
   }
 }

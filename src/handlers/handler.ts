@@ -6,6 +6,7 @@ import type { GroupCoordinator } from '../coordinator/group/group-coordinator.js
 import type { ProducerIds } from '../metadata/producer-ids.js';
 import type { TopicRegistry } from '../metadata/topic-registry.js';
 import type { Partitions } from '../partition/partitions.js';
+import type { Purgatory } from '../partition/purgatory.js';
 import type { Api, RequestOf, ResponseOf } from '../protocol/schema.js';
 import type { FetchSessions } from './fetch-sessions.js';
 
@@ -20,6 +21,7 @@ export interface Services {
   readonly groups: GroupCoordinator;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessions;
+  readonly purgatory: Purgatory;
 }
 
 /** Where a request came from. */
@@ -49,6 +51,6 @@ export interface Handler<A extends Api = Api> {
   handle(request: RequestOf<A>, context: RequestContext, services: Services): Handled<A>;
 }
 
-export function handler<A extends Api>(api: A, handle: Handler<A>['handle']): Handler<A> {
+export function handler<A extends Api>(api: A, handle: Handler<NoInfer<A>>['handle']): Handler<A> {
   return { api, handle };
 }

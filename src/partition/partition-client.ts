@@ -136,12 +136,18 @@ export class PartitionClient implements Partitions {
     return this.row;
   }
 
-  read(handle: PartitionHandle, offset: Offset, maxBytes: number, wholeFirstBatch: boolean): ReadResult | Promise<ReadResult> {
+  read(
+    handle: PartitionHandle,
+    offset: Offset,
+    maxBytes: number,
+    wholeFirstBatch: boolean,
+  ): ReadResult | Promise<ReadResult> {
     const entry = handle as PartitionEntry;
     if (entry.state !== 'online') return { error: unavailable(entry), records: null };
     const { row } = this;
     this.pool.board(entry.shard).read(entry.slot, row);
-    if (offset < row.logStartOffset || offset > row.logEndOffset) return { error: 'OFFSET_OUT_OF_RANGE', records: null };
+    if (offset < row.logStartOffset || offset > row.logEndOffset)
+      return { error: 'OFFSET_OUT_OF_RANGE', records: null };
     if (offset >= row.highWatermark) {
       if (offset === row.highWatermark) entry.rememberPlace(offset, row.segmentBase, row.position);
       return NOTHING;
@@ -158,7 +164,12 @@ export class PartitionClient implements Partitions {
     return this.locate(entry, offset, maxBytes, wholeFirstBatch);
   }
 
-  private async locate(entry: PartitionEntry, offset: Offset, maxBytes: number, wholeFirst: boolean): Promise<ReadResult> {
+  private async locate(
+    entry: PartitionEntry,
+    offset: Offset,
+    maxBytes: number,
+    wholeFirst: boolean,
+  ): Promise<ReadResult> {
     const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, wholeFirst);
     if (reply.error !== 'NONE') return { error: reply.error, records: null };
     const slices = reply.slices ?? [];
@@ -254,7 +265,10 @@ export class PartitionClient implements Partitions {
     return this.pool.terminate();
   }
 
-  private ask(handle: PartitionHandle, request: Parameters<ReturnType<ShardPool['link']>['request']>[1]): Promise<ShardReply> {
+  private ask(
+    handle: PartitionHandle,
+    request: Parameters<ReturnType<ShardPool['link']>['request']>[1],
+  ): Promise<ShardReply> {
     const entry = handle as PartitionEntry;
     if (entry.state === 'removed') return Promise.resolve({ error: 'UNKNOWN_TOPIC_OR_PARTITION' });
     return this.pool.link(entry.shard).request(entry.slot, request);

@@ -85,7 +85,12 @@ export interface Partitions {
   /** Reads the board: no ring traffic. The object is reused by the next call. */
   watermarks(handle: PartitionHandle): Watermarks;
   /** Bytes from `offset` up to the high watermark, at most `maxBytes` but at least the first batch whole when `wholeFirstBatch`. */
-  read(handle: PartitionHandle, offset: Offset, maxBytes: number, wholeFirstBatch: boolean): ReadResult | Promise<ReadResult>;
+  read(
+    handle: PartitionHandle,
+    offset: Offset,
+    maxBytes: number,
+    wholeFirstBatch: boolean,
+  ): ReadResult | Promise<ReadResult>;
   /** First record at or after `timestampMs` (>= 0), or the record with the largest timestamp for -3. */
   offsetAtTime(handle: PartitionHandle, timestampMs: number): Promise<OffsetAtTime>;
   endOfEpoch(handle: PartitionHandle, epoch: LeaderEpoch): Promise<EpochEnd>;

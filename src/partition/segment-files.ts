@@ -1,5 +1,6 @@
 /** The main thread's own descriptors of segments, for reading: bounded, shared by all replies, never borrowed from a shard. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { FileRecords } from '../base/file-slice.js';
 
 const IDLE_MAX = 128;
 
@@ -41,6 +42,25 @@ export class SegmentFiles {
     }
     this.idle++;
     if (this.idle > IDLE_MAX) this.closeOldestIdle();
+  }
+
+  /** The bytes themselves, for the broker's own logs; what a client gets goes from file to socket instead. */
+  read(records: FileRecords): Buffer {
+    const bytes = Buffer.allocUnsafe(records.byteLength);
+    let at = 0;
+    for (const { path, position, length } of records.slices) {
+      const fd = this.acquire(path);
+      try {
+        for (const end = at + length; at < end; ) {
+          const count = readSync(fd, bytes, at, end - at, position + length - (end - at));
+          if (count === 0) return bytes.subarray(0, at);
+          at += count;
+        }
+      } finally {
+        this.release(path, fd);
+      }
+    }
+    return bytes;
   }
 
   /** Drops what lies under `directory`: its files were removed, and others may come under the same names. */

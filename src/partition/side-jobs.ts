@@ -29,7 +29,8 @@ export function createSideJobs(entry: URL, logger: Logger): SideJobs {
   };
   return {
     readAhead: (path, position, length) => run({ kind: 'readAhead', path, position, length }, 'could not read ahead'),
-    delete: (paths) => run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk'),
+    delete: (paths) =>
+      run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk'),
     close: async () => {
       await pool?.close();
     },

@@ -37,7 +37,12 @@ export interface ShardReply {
 /** What a shard says unasked. */
 export type ShardNotice =
   | { readonly kind: 'state'; readonly slot: number; readonly state: 'online' | 'offline' }
-  | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly fields: object; readonly message: string }
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: object;
+      readonly message: string;
+    }
   /** Files or folders renamed out of the way, to be deleted after `delayMs`. */
   | { readonly kind: 'garbage'; readonly paths: readonly string[]; readonly delayMs: number };
 

@@ -32,7 +32,10 @@ export const payloadBytesMax = (capacity: number): number => capacity / 2 - ENTR
 
 /** Allocates the memory of one ring; `capacity` in bytes, a power of two from 4 KiB to 1 GiB. `startAt` sets both counters (tests cross 2^32). */
 export function allocateRing(capacity: number, startAt = 0): SharedArrayBuffer {
-  assert(capacity >= 4096 && capacity <= 2 ** 30 && (capacity & (capacity - 1)) === 0, 'ring capacity is a power of two');
+  assert(
+    capacity >= 4096 && capacity <= 2 ** 30 && (capacity & (capacity - 1)) === 0,
+    'ring capacity is a power of two',
+  );
   assert(startAt % 8 === 0, 'ring positions are multiples of 8');
   const memory = new SharedArrayBuffer(CONTROL_BYTES + capacity);
   const words = new Int32Array(memory, 0, CONTROL_BYTES / 4);

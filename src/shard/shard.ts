@@ -414,7 +414,10 @@ export class Shard {
       this.offline.delete(partition);
       try {
         partition.log?.dropCache();
-        partition.log = this.openLog({ ...partition.spec, clean: false, recoveryPoint: partition.row.flushedEndOffset }, partition.config);
+        partition.log = this.openLog(
+          { ...partition.spec, clean: false, recoveryPoint: partition.row.flushedEndOffset },
+          partition.config,
+        );
         this.recovering.push(partition);
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
@@ -476,7 +479,11 @@ export class Shard {
     }
     this.acknowledgements.settle(this.settleNow);
     this.openFiles.closeAll();
-    writeReply(this.parts.completions, requestId, failed === undefined ? { error: 'NONE' } : { error: 'KAFKA_STORAGE_ERROR', message: failed });
+    writeReply(
+      this.parts.completions,
+      requestId,
+      failed === undefined ? { error: 'NONE' } : { error: 'KAFKA_STORAGE_ERROR', message: failed },
+    );
     this.closing = true;
   }
 }
