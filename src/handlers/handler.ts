@@ -51,6 +51,6 @@ export interface Handler<A extends Api = Api> {
   handle(request: RequestOf<A>, context: RequestContext, services: Services): Handled<A>;
 }
 
-export function handler<A extends Api>(api: A, handle: Handler<NoInfer<A>>['handle']): Handler<A> {
+export function handler<A extends Api>(api: A, handle: Handler<A>['handle']): Handler<A> {
   return { api, handle };
 }

@@ -1,0 +1,484 @@
+/** Which topics there are: names, ids, partitions and settings, kept in the catalogue. Main thread. */
+import type { Clock } from '../base/clock.js';
+import { KafkaError } from '../base/kafka-error.js';
+import type { Logger } from '../base/logger.js';
+import { randomUuid, type Uuid, ZERO_UUID } from '../base/uuid.js';
+import { type BrokerConfig, checkTopicConfig } from '../config/broker-config.js';
+import { ConfigError } from '../config/config-error.js';
+import type { LogConfig } from '../config/log-config.js';
+import type { InternalLog } from '../partition/internal-log.js';
+import type { PartitionHandle, Partitions } from '../partition/partitions.js';
+import { Catalogue } from './catalogue.js';
+import { type BrokerConfigsRecord, type CatalogueRecord, type TopicRecord, topicKey } from './catalogue-record.js';
+import type { ConfigChanges, ConfigEdit, Topic, TopicCreation } from './topic.js';
+import { collisionKey, isInternalName, isReservedName, topicNameProblem } from './topic-name.js';
+
+/** As in Kafka: more at once is a mistake rather than a wish. */
+const PARTITIONS_AT_ONCE_MAX = 10_000;
+
+/** Partitions dealt to shards before the event loop has its turn: about a millisecond. */
+const PARTITIONS_PER_SLICE = 128;
+
+/** Topic that the registry may still change. */
+interface LiveTopic extends Topic {
+  partitions: readonly PartitionHandle[];
+  configs: ReadonlyMap<string, string>;
+  logConfig: LogConfig;
+}
+
+export interface TopicRegistryOptions {
+  readonly config: BrokerConfig;
+  readonly log: InternalLog;
+  readonly partitions: Partitions;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export class TopicRegistry {
+  /** Also keeps producer-id blocks and the node's epoch. */
+  readonly catalogue: Catalogue;
+  readonly #partitions: Partitions;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  /** Settings from the command line, the environment and the file. */
+  readonly #staticConfig: BrokerConfig;
+  #config: BrokerConfig;
+  readonly #byName = new Map<string, LiveTopic>();
+  readonly #byId = new Map<Uuid, LiveTopic>();
+  /** Names taken, as {@link collisionKey} sees them. */
+  readonly #byCollisionKey = new Map<string, string>();
+  /** Partitions of deleted topics whose files are not out of the way yet: their names cannot be used again before. */
+  readonly #leftovers = new Map<string, { id: Uuid; handles: readonly PartitionHandle[] }>();
+  readonly #ensuring = new Map<string, Promise<Topic>>();
+  readonly #createdListeners: ((topic: Topic) => void)[] = [];
+  readonly #deletedListeners: ((topic: Topic) => void)[] = [];
+  readonly #configListeners: ((config: BrokerConfig) => void)[] = [];
+  /** False until the partitions may be opened: until then records are only kept. */
+  #opened = false;
+
+  constructor({ config, log, partitions, logger, clock }: TopicRegistryOptions) {
+    this.#staticConfig = config;
+    this.#config = config;
+    this.#partitions = partitions;
+    this.#logger = logger;
+    this.#clock = clock;
+    this.catalogue = new Catalogue({ log, clock, logger, apply: (key, record) => this.#apply(key, record) });
+  }
+
+  /** The start: {@link replay}, then {@link open}. */
+  async load(): Promise<void> {
+    await this.replay();
+    await this.open();
+  }
+
+  /** Reads the catalogue, so that the node epoch is known (and may be raised) before partitions are opened. */
+  async replay(): Promise<void> {
+    await this.catalogue.replay();
+  }
+
+  /** Makes every topic of the catalogue known and has its partitions opened; does not wait for their recovery. */
+  async open(): Promise<void> {
+    this.#opened = true;
+    const records = [...this.catalogue.records()];
+    for (const record of records) if (record.type === 'broker-configs') await this.#apply(record.type, record);
+    for (const record of records) if (record.type === 'topic') await this.#apply(topicKey(record.id), record);
+    for (const record of records) if (record.type === 'topic' && record.deleting) this.#finishDeletionLater(record);
+  }
+
+  /** The broker's settings with those that were changed while it ran. */
+  get config(): BrokerConfig {
+    return this.#config;
+  }
+
+  /** Broker settings that were changed while it ran, by name. */
+  get brokerConfigs(): ReadonlyMap<string, string> {
+    const record = this.catalogue.get('broker-configs');
+    return new Map(record?.type === 'broker-configs' ? Object.entries(record.configs) : []);
+  }
+
+  /** Raised once per unclean start; every partition leads with it. */
+  get nodeEpoch(): number {
+    return this.catalogue.nodeEpoch;
+  }
+
+  async raiseNodeEpoch(): Promise<void> {
+    await this.catalogue.exclusive('node-epoch', () =>
+      this.catalogue.write('node-epoch', { type: 'node-epoch', version: 1, epoch: this.nodeEpoch + 1 }),
+    );
+  }
+
+  get(name: string): Topic | undefined {
+    return this.#byName.get(name);
+  }
+
+  byId(id: Uuid): Topic | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Every topic, internal ones too, in the order of their creation. */
+  all(): IterableIterator<Topic> {
+    return this.#byName.values();
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /**
+   * Resolves when the topic is durable, visible and writable. Rejects with KafkaError: INVALID_TOPIC_EXCEPTION,
+   * TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, POLICY_VIOLATION, INVALID_CONFIG, or a storage error.
+   */
+  async create(creation: TopicCreation): Promise<Topic> {
+    const { name } = creation;
+    return this.catalogue.exclusive(topicLock(name), async () => {
+      const configs = creation.configs ?? new Map<string, string>();
+      this.#checkCreation(creation, configs);
+      const internal = creation.internal ?? false;
+      if (creation.validateOnly) {
+        return { name, id: ZERO_UUID, internal, partitions: [], configs, logConfig: this.#config.logConfig(configs) };
+      }
+      await this.#clearLeftovers(name);
+      const id = randomUuid();
+      await this.catalogue.write(topicKey(id), {
+        type: 'topic',
+        version: 1,
+        name,
+        id,
+        partitions: creation.partitions,
+        internal,
+        configs: Object.fromEntries(configs),
+        deleting: false,
+      });
+      const topic = this.#byId.get(id);
+      if (topic === undefined) throw new KafkaError('UNKNOWN_SERVER_ERROR');
+      await this.#whenOpened(topic.partitions);
+      return topic;
+    });
+  }
+
+  /** The topic of that name, created with the broker's defaults where there is none. Simultaneous callers share one creation. */
+  ensure(name: string): Promise<Topic> {
+    const topic = this.#byName.get(name);
+    if (topic !== undefined) return Promise.resolve(topic);
+    let creation = this.#ensuring.get(name);
+    if (creation === undefined) {
+      creation = this.#ensure(name).finally(() => this.#ensuring.delete(name));
+      this.#ensuring.set(name, creation);
+    }
+    return creation;
+  }
+
+  async #ensure(name: string): Promise<Topic> {
+    try {
+      return await this.create({ name, partitions: this.#config.get('num.partitions') });
+    } catch (error) {
+      // Somebody's CreateTopics was in line before us: theirs is the topic that was asked for.
+      const topic = this.#byName.get(name);
+      if (topic !== undefined) return topic;
+      throw error;
+    }
+  }
+
+  /** Resolves when the topic is gone for good and its name is free. Rejects with UNKNOWN_TOPIC_OR_PARTITION or a storage error. */
+  async delete(name: string): Promise<void> {
+    await this.catalogue.exclusive(topicLock(name), async () => {
+      // Without the topic but with leftovers, an earlier attempt got half way: this one goes on from there.
+      if (!this.#leftovers.has(name) || this.#byName.has(name)) {
+        const topic = this.#require(name);
+        await this.catalogue.write(topicKey(topic.id), { ...this.#record(topic), deleting: true });
+      }
+      await this.#clearLeftovers(name);
+    });
+  }
+
+  /** Grows the topic to `total` partitions; resolves when they are writable. Rejects with INVALID_PARTITIONS and the like. */
+  async addPartitions(name: string, total: number, validateOnly = false): Promise<void> {
+    await this.catalogue.exclusive(topicLock(name), async () => {
+      const topic = this.#require(name);
+      const count = topic.partitions.length;
+      if (total <= count) {
+        throw new KafkaError(
+          'INVALID_PARTITIONS',
+          total === count
+            ? `Topic '${name}' already has ${count} partition(s).`
+            : `Topic '${name}' has ${count} partition(s); a topic cannot shrink to ${total}.`,
+        );
+      }
+      if (total - count > PARTITIONS_AT_ONCE_MAX) throw tooManyPartitions(total - count);
+      if (validateOnly) return;
+      await this.catalogue.write(topicKey(topic.id), { ...this.#record(topic), partitions: total });
+      await this.#whenOpened(topic.partitions.slice(count));
+    });
+  }
+
+  /** Changes settings of a topic. Rejects with UNKNOWN_TOPIC_OR_PARTITION or INVALID_CONFIG. */
+  async alterTopicConfigs(name: string, changes: ConfigChanges | ConfigEdit, validateOnly = false): Promise<void> {
+    await this.catalogue.exclusive(topicLock(name), async () => {
+      const topic = this.#require(name);
+      const configs = merged(topic.configs, typeof changes === 'function' ? changes(topic.configs) : changes);
+      this.#checkTopicConfigs(configs);
+      if (validateOnly) return;
+      await this.catalogue.write(topicKey(topic.id), { ...this.#record(topic), configs: Object.fromEntries(configs) });
+    });
+  }
+
+  /** Changes broker settings while the broker runs. Rejects with INVALID_CONFIG, also for those that only a restart can change. */
+  async alterBrokerConfigs(changes: ConfigChanges | ConfigEdit, validateOnly = false): Promise<void> {
+    await this.catalogue.exclusive('broker-configs', async () => {
+      const current = this.brokerConfigs;
+      const configs = merged(current, typeof changes === 'function' ? changes(current) : changes);
+      this.#withDynamic(configs);
+      if (validateOnly) return;
+      await this.catalogue.write('broker-configs', {
+        type: 'broker-configs',
+        version: 1,
+        configs: Object.fromEntries(configs),
+      });
+    });
+  }
+
+  /** `listener` hears of each topic that has become visible, at start and later. */
+  onCreated(listener: (topic: Topic) => void): void {
+    this.#createdListeners.push(listener);
+  }
+
+  /** `listener` hears of each topic that is no longer visible, before its partitions are removed. */
+  onDeleted(listener: (topic: Topic) => void): void {
+    this.#deletedListeners.push(listener);
+  }
+
+  /** `listener` hears of the broker's settings whenever some were changed while it runs. */
+  onBrokerConfig(listener: (config: BrokerConfig) => void): void {
+    this.#configListeners.push(listener);
+  }
+
+  // ---- Checks
+
+  #require(name: string): LiveTopic {
+    const topic = this.#byName.get(name);
+    if (topic === undefined) throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `There is no topic '${name}'.`);
+    return topic;
+  }
+
+  #checkCreation({ name, partitions, internal }: TopicCreation, configs: ReadonlyMap<string, string>): void {
+    const problem = topicNameProblem(name);
+    if (problem !== null) throw new KafkaError('INVALID_TOPIC_EXCEPTION', problem);
+    if (isReservedName(name) || (isInternalName(name) && !internal)) {
+      throw new KafkaError('INVALID_REQUEST', `Topic '${name}' belongs to the broker; clients cannot create it.`);
+    }
+    const taken = this.#byCollisionKey.get(collisionKey(name));
+    if (taken === name) throw new KafkaError('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`);
+    if (taken !== undefined) {
+      throw new KafkaError(
+        'INVALID_TOPIC_EXCEPTION',
+        `Topic '${name}' is too much like '${taken}': names may not differ only in '.' and '_'.`,
+      );
+    }
+    if (partitions < 1) throw new KafkaError('INVALID_PARTITIONS', 'A topic has at least one partition.');
+    if (partitions > PARTITIONS_AT_ONCE_MAX) throw tooManyPartitions(partitions);
+    this.#checkTopicConfigs(configs);
+  }
+
+  #checkTopicConfigs(configs: ReadonlyMap<string, string>): void {
+    const problem = this.#config.checkTopicConfigs(configs);
+    if (problem !== null) throw new KafkaError('INVALID_CONFIG', problem);
+  }
+
+  #withDynamic(configs: ReadonlyMap<string, string>): BrokerConfig {
+    try {
+      return this.#staticConfig.withDynamic(configs);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      throw new KafkaError('INVALID_CONFIG', error.message);
+    }
+  }
+
+  // ---- Replay: the only code that changes what exists
+
+  async #apply(_key: string, record: CatalogueRecord | null): Promise<void> {
+    if (!this.#opened || record === null) return;
+    if (record.type === 'broker-configs') this.#applyBrokerConfigs(record);
+    if (record.type !== 'topic') return;
+    const topic = this.#byId.get(record.id);
+    if (record.deleting) {
+      if (topic !== undefined) this.#applyDeletion(topic);
+    } else if (topic === undefined) await this.#applyCreation(record);
+    else await this.#applyChange(topic, record);
+  }
+
+  #applyBrokerConfigs(record: BrokerConfigsRecord): void {
+    this.#config = this.#withDynamic(
+      this.#usable('broker', record.configs, (name, value) => this.#staticConfig.checkDynamicConfig(name, value)),
+    );
+    for (const topic of this.#byName.values()) this.#reconfigure(topic);
+    for (const listener of this.#configListeners) listener(this.#config);
+  }
+
+  async #applyCreation(record: TopicRecord): Promise<void> {
+    const { name, id, internal } = record;
+    const configs = this.#usable(name, record.configs, checkTopicConfig);
+    const logConfig = this.#config.logConfig(configs);
+    const topic: LiveTopic = { name, id, internal, partitions: [], configs, logConfig };
+    // Taken before partitions are opened, which may take several turns of the event loop.
+    this.#byCollisionKey.set(collisionKey(name), name);
+    topic.partitions = await this.#openUpTo(topic, record.partitions);
+    this.#byName.set(name, topic);
+    this.#byId.set(id, topic);
+    for (const listener of this.#createdListeners) listener(topic);
+  }
+
+  async #applyChange(topic: LiveTopic, record: TopicRecord): Promise<void> {
+    topic.configs = this.#usable(topic.name, record.configs, checkTopicConfig);
+    this.#reconfigure(topic);
+    if (record.partitions > topic.partitions.length) {
+      topic.partitions = await this.#openUpTo(topic, record.partitions);
+    }
+  }
+
+  #applyDeletion(topic: LiveTopic): void {
+    this.#byName.delete(topic.name);
+    this.#byId.delete(topic.id);
+    this.#byCollisionKey.delete(collisionKey(topic.name));
+    this.#leftovers.set(topic.name, { id: topic.id, handles: topic.partitions });
+    for (const listener of this.#deletedListeners) listener(topic);
+  }
+
+  /** What was fine when it was set may not be known to, or allowed by, the release and settings of this run. */
+  #usable(
+    owner: string,
+    configs: Readonly<Record<string, string>>,
+    check: (name: string, value: string) => string | null,
+  ): Map<string, string> {
+    const usable = new Map<string, string>();
+    for (const [name, value] of Object.entries(configs)) {
+      const problem = check(name, value);
+      if (problem === null) usable.set(name, value);
+      else
+        this.#logger.warn(
+          { owner, setting: name, value, problem },
+          'a stored setting cannot be used and is left aside',
+        );
+    }
+    return usable;
+  }
+
+  #reconfigure(topic: LiveTopic): void {
+    const logConfig = this.#config.logConfig(topic.configs);
+    if (JSON.stringify(logConfig) === JSON.stringify(topic.logConfig)) return;
+    topic.logConfig = logConfig;
+    for (const handle of topic.partitions) this.#partitions.reconfigure(handle, logConfig);
+  }
+
+  // ---- Partitions
+
+  /** The topic's handles grown to `total`, a slice at a time so that thousands do not hold up everyone else. */
+  async #openUpTo(topic: LiveTopic, total: number): Promise<readonly PartitionHandle[]> {
+    const handles = [...topic.partitions];
+    while (handles.length < total) {
+      const sliceEnd = Math.min(total, handles.length + PARTITIONS_PER_SLICE);
+      for (let index = handles.length; index < sliceEnd; index++) {
+        handles.push(this.#partitions.open({ topic: topic.name, topicId: topic.id, index, config: topic.logConfig }));
+      }
+      if (sliceEnd < total) await this.#nextTurn();
+    }
+    return handles;
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(0, resolve);
+    });
+  }
+
+  /** Waits for new partitions. One that cannot open does not undo a creation that is already durable: it is offline. */
+  async #whenOpened(handles: readonly PartitionHandle[]): Promise<void> {
+    const results = await Promise.allSettled(handles.map((handle) => this.#partitions.opened(handle)));
+    results.forEach((result, at) => {
+      if (result.status === 'fulfilled') return;
+      const { topic, index } = handles[at];
+      this.#logger.error({ err: result.reason, topic, partition: index }, 'a new partition could not be opened');
+    });
+  }
+
+  /** Removes what a deleted topic of that name left, then forgets it. Rejects with a retriable KafkaError where that fails. */
+  async #clearLeftovers(name: string): Promise<void> {
+    const leftovers = this.#leftovers.get(name);
+    if (leftovers === undefined) return;
+    const results = await Promise.allSettled(
+      leftovers.handles.filter((handle) => handle.state !== 'removed').map((handle) => this.#partitions.remove(handle)),
+    );
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) {
+      this.#logger.error({ err: failure.reason, topic: name }, 'files of a deleted topic could not be removed');
+      throw new KafkaError(
+        'KAFKA_STORAGE_ERROR',
+        `Files of the deleted topic '${name}' could not be removed; try again.`,
+      );
+    }
+    this.#leftovers.delete(name);
+    try {
+      await this.catalogue.write(topicKey(leftovers.id), null);
+    } catch (error) {
+      // The topic is gone all the same: its record says so, and the next start forgets it.
+      this.#logger.warn({ err: error, topic: name }, 'a deleted topic is still in the catalogue');
+    }
+  }
+
+  /** For a deletion that the last run did not finish. */
+  #finishDeletionLater(record: TopicRecord): void {
+    const { name, id } = record;
+    this.catalogue
+      .exclusive(topicLock(name), async () => {
+        if (this.#byName.has(name)) {
+          // The name is in use again, so the old files were out of the way: only the tombstone was missing.
+          await this.catalogue.write(topicKey(id), null);
+          return;
+        }
+        const configs = this.#usable(name, record.configs, checkTopicConfig);
+        const logConfig = this.#config.logConfig(configs);
+        const topic = { name, id, internal: record.internal, partitions: [], configs, logConfig };
+        this.#leftovers.set(name, { id, handles: await this.#openUpTo(topic, record.partitions) });
+        await this.#clearLeftovers(name);
+      })
+      .catch((error: unknown) => {
+        this.#logger.error(
+          { err: error, topic: name },
+          'a topic deletion could not be finished; the next start tries again',
+        );
+      });
+  }
+
+  #record(topic: LiveTopic): TopicRecord {
+    return {
+      type: 'topic',
+      version: 1,
+      name: topic.name,
+      id: topic.id,
+      partitions: topic.partitions.length,
+      internal: topic.internal,
+      configs: Object.fromEntries(topic.configs),
+      deleting: false,
+    };
+  }
+}
+
+/** Names that collide are changed one after the other, too: the second of them must see the first. */
+function topicLock(name: string): string {
+  return `topic/${collisionKey(name)}`;
+}
+
+function merged(current: ReadonlyMap<string, string>, changes: ConfigChanges): Map<string, string> {
+  const configs = new Map(current);
+  for (const [name, value] of changes) {
+    if (value === null) configs.delete(name);
+    else configs.set(name, value);
+  }
+  return configs;
+}
+
+function tooManyPartitions(count: number): KafkaError {
+  return new KafkaError(
+    'POLICY_VIOLATION',
+    `${count} partitions at once are too many: at most ${PARTITIONS_AT_ONCE_MAX} in one request.`,
+  );
+}
