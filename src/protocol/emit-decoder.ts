@@ -155,10 +155,11 @@ class DecoderEmitter {
     }
   }
 
-  /** Reads a uvarint into `n`. */
+  /** Reads a uvarint into `n`; up to two bytes in place, because most lengths of record batches take two. */
   #uvarint(end: string): void {
     this.#add(
       `if (p < ${end} && b[p] < 128) n = b[p++];`,
+      `else if (p + 1 < ${end} && b[p + 1] < 128) { n = b[p] & 127 | b[p + 1] << 7; p += 2; }`,
       `else { r = uvarintAt(b, p, ${end}); p += r % 8; n = Math.floor(r / 8); }`,
     );
   }

@@ -276,10 +276,11 @@ export function uuidAt(b: Buffer, p: number): string {
 /** How far a varint reaches and what it says, as `value * 8 + bytes`: two results without an object. */
 export function uvarintAt(b: Buffer, at: number, end: number): number {
   let value = 0;
-  for (let i = 0; i < 5; i++) {
+  let weight = 1;
+  for (let i = 0; i < 5; i++, weight *= 128) {
     if (at + i >= end) short(at, end);
     const byte = b[at + i];
-    value += (byte & 127) * 2 ** (7 * i);
+    value += (byte & 127) * weight;
     if (byte < 128) {
       if (value >= TWO_32) break;
       return value * 8 + i + 1;
