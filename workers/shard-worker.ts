@@ -2,10 +2,10 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../src/base/clock.js';
 import { nodeFileSystem } from '../src/log/file-system.js';
+import type { ShardMemory } from '../src/ring/shard-memory.js';
 import { RingConsumer, RingProducer } from '../src/ring/spsc-ring.js';
 import { WatermarkBoard } from '../src/ring/watermarks.js';
 import { Shard } from '../src/shard/shard.js';
-import type { ShardMemory } from '../src/ring/shard-memory.js';
 
 const data = workerData as ShardMemory;
 const board = new WatermarkBoard();

@@ -28,7 +28,7 @@ import type { SideJobs } from './side-jobs.js';
 /** What an earlier run left behind about where each log stood. */
 export interface EarlierRun {
   readonly clean: boolean;
-  /** By `topic-index`. */
+  /** By `topic index`. */
   readonly recoveryPoints: ReadonlyMap<string, Offset>;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
 }
@@ -100,15 +100,15 @@ export class PartitionClient implements Partitions {
   open(spec: PartitionSpec): PartitionHandle {
     const { earlier, dataDirectory } = this.options;
     const shard = placeOn(this.pool.size, spec.topic, spec.index);
-    const name = `${spec.topic}-${spec.index}`;
+    const key = `${spec.topic} ${spec.index}`;
     const entry = new PartitionEntry(shard, this.pool.takeSlot(shard), {
       kind: 'open',
       ...spec,
-      directory: `${dataDirectory}/${name}`,
+      directory: `${dataDirectory}/${spec.topic}-${spec.index}`,
       leaderEpoch: this.leaderEpoch,
       clean: earlier.clean,
-      recoveryPoint: earlier.recoveryPoints.get(name) ?? 0,
-      logStartOffset: earlier.logStartOffsets.get(name) ?? 0,
+      recoveryPoint: earlier.recoveryPoints.get(key) ?? 0,
+      logStartOffset: earlier.logStartOffsets.get(key) ?? 0,
     });
     entry.opened = this.pool.seatEntry(entry).then((reply) => {
       if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);

@@ -22,7 +22,7 @@ export function createSideJobs(entry: URL, logger: Logger): SideJobs {
   const run = async (job: object, what: string): Promise<void> => {
     pool ??= new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000 });
     try {
-      await pool.run(job);
+      await pool.run(job, { name: 'runSideJob' });
     } catch (error) {
       logger.warn({ ...job, error: (error as Error).message }, what);
     }

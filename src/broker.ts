@@ -1,0 +1,244 @@
+/** The broker: the only file that knows every room; builds them, wires them, starts and stops them in order. Main thread. */
+import { EventEmitter } from 'node:events';
+import { type Clock, systemClock } from './base/clock.js';
+import { type Logger, silentLogger } from './base/logger.js';
+import { ZERO_UUID } from './base/uuid.js';
+import type { BrokerConfig } from './config/load.js';
+import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
+import { FetchSessions } from './handlers/fetch-sessions.js';
+import type { Services } from './handlers/handler.js';
+import { handlers } from './handlers/handlers.js';
+import { type ClaimedDirectory, claimDataDirectory } from './log/data-directory.js';
+import { nodeFileSystem } from './log/file-system.js';
+import { ProducerIds } from './metadata/producer-ids.js';
+import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
+import { TopicRegistry } from './metadata/topic-registry.js';
+import { createDispatch, type Dispatch } from './network/dispatch.js';
+import { Server } from './network/server.js';
+import type { InternalLog } from './partition/internal-log.js';
+import { PartitionClient } from './partition/partition-client.js';
+import { PartitionInternalLog } from './partition/partition-internal-log.js';
+import { Purgatory } from './partition/purgatory.js';
+import { SegmentFiles } from './partition/segment-files.js';
+import { createSideJobs, type SideJobs } from './partition/side-jobs.js';
+
+const SHARD_ENTRY = new URL('../workers/shard-worker.js', import.meta.url);
+const SIDE_JOB_ENTRY = new URL('../workers/side-job-worker.js', import.meta.url);
+
+/** Short recoveries are over before the first client is answered; with longer ones, what is ready serves already. */
+const RECOVERY_PATIENCE_MS = 2000;
+/** Descriptors that all shards together keep open for writing. */
+const OPEN_FILES_MAX = 8192;
+const OFFSETS_TOPIC = '__consumer_offsets';
+
+export interface BrokerOptions {
+  readonly config: BrokerConfig;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+export interface BrokerEvents {
+  /** The broker cannot go on and has closed itself. */
+  failed: [reason: string];
+}
+
+/** What a started broker consists of; made in `start`, taken apart in `close`. */
+interface Running {
+  readonly directory: ClaimedDirectory;
+  readonly partitions: PartitionClient;
+  readonly segmentFiles: SegmentFiles;
+  readonly sideJobs: SideJobs;
+  readonly topics: TopicRegistry;
+  readonly groups: GroupCoordinator;
+  readonly purgatory: Purgatory;
+}
+
+export class Broker extends EventEmitter<BrokerEvents> {
+  private readonly logger: Logger;
+  private readonly clock: Clock;
+  private server: Server | null = null;
+  private running: Running | null = null;
+  private closing: Promise<void> | null = null;
+  private startedAtMs = 0;
+
+  constructor(private readonly options: BrokerOptions) {
+    super();
+    this.logger = options.logger ?? silentLogger;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** `host:port` of each listener, separated by commas; ports that were 0 are filled in once the broker has started. */
+  get bootstrapServers(): string {
+    return this.server?.addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',') ?? '';
+  }
+
+  get shardCount(): number {
+    return this.options.config.get('shards');
+  }
+
+  get dataDirectories(): readonly string[] {
+    return this.running === null ? this.options.config.dataDirectories : [this.running.directory.path];
+  }
+
+  get durability(): string {
+    return this.options.config.get('flush');
+  }
+
+  get clusterId(): string {
+    return this.running?.directory.clusterId ?? '';
+  }
+
+  /**
+   * Binds, claims the data folder, recovers, serves. Rejects with one sentence for the operator (a taken port, a folder
+   * that cannot be used), leaving everything as it was.
+   */
+  async start(): Promise<void> {
+    const { config } = this.options;
+    this.startedAtMs = this.clock.monotonicMs();
+    // Ports first: if one is taken, no file has been touched yet. Requests wait until the logs can serve them.
+    let serve: (dispatch: Dispatch) => void = () => undefined;
+    const ready = new Promise<Dispatch>((resolve) => {
+      serve = resolve;
+    });
+    const server = new Server({ config, logger: this.logger, clock: this.clock, dispatch: ready });
+    await server.listen();
+    this.server = server;
+    try {
+      this.running = await this.build(server, serve);
+    } catch (error) {
+      await server.close();
+      this.server = null;
+      throw error;
+    }
+  }
+
+  private async build(server: Server, serve: (dispatch: Dispatch) => void): Promise<Running> {
+    const { config } = this.options;
+    const { logger, clock } = this;
+    const directory = claimDataDirectory(nodeFileSystem, config.dataDirectories[0], {
+      nodeId: config.nodeId,
+      clusterId: config.get('cluster.id'),
+    });
+    const segmentFiles = new SegmentFiles();
+    const sideJobs = createSideJobs(SIDE_JOB_ENTRY, logger);
+    const partitions = new PartitionClient({
+      shardEntry: SHARD_ENTRY,
+      shards: this.shardCount,
+      ringBytes: config.get('ring.bytes'),
+      dataDirectory: directory.path,
+      openFilesMax: Math.ceil(OPEN_FILES_MAX / this.shardCount),
+      earlier: directory,
+      clock,
+      logger,
+      segmentFiles,
+      sideJobs,
+      onFatal: (reason) => void this.fail(reason),
+    });
+    try {
+      const internalLog = (handle: Parameters<PartitionClient['opened']>[0]): InternalLog =>
+        new PartitionInternalLog(partitions, handle, segmentFiles, () => clock.nowMs());
+      const catalogue = partitions.open({
+        topic: CATALOGUE_TOPIC,
+        topicId: ZERO_UUID,
+        index: 0,
+        config: { ...config.logConfig(new Map()), flush: 'ack', messageBytesMax: config.batchBytesMax },
+      });
+      const topics = new TopicRegistry({ config, log: internalLog(catalogue), partitions, logger, clock });
+      await topics.replay();
+      if (!directory.clean) await topics.raiseNodeEpoch();
+      partitions.leaderEpoch = topics.nodeEpoch;
+      await topics.open();
+      await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
+      const purgatory = new Purgatory(partitions, clock);
+      const groups = new GroupCoordinator({
+        config,
+        clock,
+        logger,
+        topics,
+        openLog: async (partition) => {
+          const topic = topics.get(OFFSETS_TOPIC) ?? (await topics.ensure(OFFSETS_TOPIC));
+          return internalLog(topic.partitions[partition]);
+        },
+        offsetsPartitions: topics.get(OFFSETS_TOPIC)?.partitions.length ?? config.get('offsets.topic.num.partitions'),
+      });
+      const services: Services = {
+        get config() {
+          return topics.config;
+        },
+        clusterId: directory.clusterId,
+        clock,
+        logger,
+        topics,
+        partitions,
+        groups,
+        producerIds: new ProducerIds(topics.catalogue),
+        fetchSessions: new FetchSessions(config.get('max.incremental.fetch.session.cache.slots')),
+        purgatory,
+      };
+      await groups.load();
+      serve(createDispatch({ handlers, services, logger }));
+      logger.info(
+        { tookMs: Math.round(clock.monotonicMs() - this.startedAtMs), clean: directory.clean, leaderEpoch: topics.nodeEpoch },
+        'the broker serves',
+      );
+      return { directory, partitions, segmentFiles, sideJobs, topics, groups, purgatory };
+    } catch (error) {
+      await partitions.terminate();
+      directory.release(false);
+      throw error;
+    }
+  }
+
+  private patience(done: Promise<void>, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.clock.after(ms, resolve);
+      void done.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Stops accepting, answers what is under way, flushes, leaves the mark of a clean stop. May be called at any time, twice too. */
+  close(): Promise<void> {
+    this.closing ??= this.takeApart();
+    return this.closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async takeApart(): Promise<void> {
+    const { running, server } = this;
+    this.running = null;
+    if (running === null) {
+      await server?.close();
+      return;
+    }
+    running.purgatory.close();
+    await server?.close();
+    await running.groups.close();
+    const failure = await running.partitions.close();
+    running.directory.checkpoint(running.partitions.progress());
+    if (failure !== null) this.logger.error({ reason: failure }, 'a log could not be closed cleanly; the next start will scan');
+    running.directory.release(failure === null);
+    await running.sideJobs.close();
+    running.segmentFiles.close();
+  }
+
+  private async fail(reason: string): Promise<void> {
+    const { running } = this;
+    if (running === null || this.closing !== null) return;
+    this.running = null;
+    this.closing = (async () => {
+      running.purgatory.close();
+      await this.server?.close();
+      await running.partitions.terminate();
+      running.directory.release(false);
+      await running.sideJobs.close();
+    })();
+    await this.closing;
+    this.emit('failed', reason);
+  }
+}

@@ -1,0 +1,18 @@
+/** For programs that embed the broker: `createBroker(options)`, started and closed by its owner. Main thread of whoever calls. */
+import { Broker, type BrokerEvents, type BrokerOptions } from './broker.js';
+import { type BrokerConfig, loadConfig } from './config/load.js';
+
+export type { Clock } from './base/clock.js';
+export type { Logger } from './base/logger.js';
+export type { Broker, BrokerConfig, BrokerEvents, BrokerOptions };
+
+export interface CreateBrokerOptions extends Partial<BrokerOptions> {
+  /** Settings as in Kafka's server.properties, for programs that do not load a configuration: `{ 'log.dirs': './data' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A broker that is not started yet. Throws ConfigError where a setting is wrong. Several may live in one process. */
+export async function createBroker(options: CreateBrokerOptions = {}): Promise<Broker> {
+  const config = options.config ?? loadConfig({ overrides: options.settings ?? {} }).config;
+  return new Broker({ ...options, config });
+}

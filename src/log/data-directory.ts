@@ -1,0 +1,203 @@
+/**
+ * The data folder as a whole: who owns it, whose it is, and how the last run left it. Main thread, at start and stop only.
+ *
+ * ```
+ *  meta.properties        Kafka's: cluster id, node id          millrace.properties   ours: on-disk version, with a checksum
+ *  .lock                  held with fcntl, keeps Kafka out      millrace.pid          who holds it, for people and for ourselves
+ *  .kafka_cleanshutdown   there after a clean stop only         *-offset-checkpoint   where each log stood
+ *  <topic>-<partition>/   the logs
+ * ```
+ */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { lockFile } from '../base/libc.js';
+import type { Offset } from '../base/units.js';
+import { randomUuid } from '../base/uuid.js';
+import {
+  LOG_START_FILE,
+  META_PROPERTIES_FILE,
+  type MetaProperties,
+  type PartitionOffset,
+  RECOVERY_POINT_FILE,
+  readMetaProperties,
+  readOffsetCheckpoint,
+  readTextFile,
+  takeCleanShutdownMarker,
+  writeCleanShutdownMarker,
+  writeMetaProperties,
+  writeOffsetCheckpoint,
+} from './checkpoint.js';
+import { crc32c } from '../record/crc32c.js';
+import type { FileSystem } from './file-system.js';
+import { codeOf } from './storage-error.js';
+
+const OUR_PROPERTIES_FILE = 'millrace.properties';
+const LOCK_FILE = '.lock';
+const OWNER_FILE = 'millrace.pid';
+/** Raised when an older broker could no longer read what a newer one writes. */
+const ON_DISK_VERSION = 1;
+
+/** The folder cannot be used; the message is one sentence for the operator. */
+export class DataDirectoryError extends Error {
+  override name = 'DataDirectoryError';
+}
+
+export interface ClaimedDirectory {
+  readonly path: string;
+  readonly clusterId: string;
+  /** True where the last owner closed every log. */
+  readonly clean: boolean;
+  /** By `topic partition`. */
+  readonly recoveryPoints: ReadonlyMap<string, Offset>;
+  readonly logStartOffsets: ReadonlyMap<string, Offset>;
+  /** Saves where the logs stand, so that a start after a crash scans less. */
+  checkpoint(progress: Iterable<DirectoryProgress>): void;
+  /** Gives the folder back; `clean` says that every log was closed and nothing is left to scan. */
+  release(clean: boolean): void;
+}
+
+export interface DirectoryProgress {
+  readonly topic: string;
+  readonly index: number;
+  readonly flushedEndOffset: Offset;
+  readonly logStartOffset: Offset;
+}
+
+/**
+ * Takes the folder for this process, making it where it does not exist. Touches nothing before it is known to be ours.
+ * @throws DataDirectoryError
+ */
+export function claimDataDirectory(
+  files: FileSystem,
+  folder: string,
+  identity: { nodeId: number; clusterId: string | null },
+): ClaimedDirectory {
+  const path = resolve(folder);
+  const existing = inspect(files, path);
+  try {
+    files.mkdir(path);
+  } catch (error) {
+    throw new DataDirectoryError(`The data folder ${path} cannot be made: ${(error as Error).message}.`);
+  }
+  const lockFd = lock(files, path);
+  try {
+    const meta = existing ?? { clusterId: identity.clusterId ?? randomUuid(), nodeId: identity.nodeId, directoryId: randomUuid() };
+    if (existing === null) {
+      files.writeFileAtomically(join(path, OUR_PROPERTIES_FILE), Buffer.from(ourProperties(ON_DISK_VERSION)));
+      writeMetaProperties(files, path, meta);
+    }
+    // A checkpoint that cannot be read counts as none: then every log is scanned from its start.
+    const recoveryPoints = readOffsetCheckpoint(files, path, RECOVERY_POINT_FILE);
+    const logStartOffsets = readOffsetCheckpoint(files, path, LOG_START_FILE) ?? new Map<string, Offset>();
+    const marked = takeCleanShutdownMarker(files, path);
+    return {
+      path,
+      clusterId: meta.clusterId,
+      clean: marked && recoveryPoints !== null,
+      recoveryPoints: recoveryPoints ?? new Map<string, Offset>(),
+      logStartOffsets,
+      checkpoint: (progress) => checkpoint(files, path, progress),
+      release: (clean) => {
+        if (clean) writeCleanShutdownMarker(files, path);
+        files.unlink(join(path, OWNER_FILE));
+        files.close(lockFd);
+      },
+    };
+  } catch (error) {
+    files.close(lockFd);
+    if (error instanceof DataDirectoryError) throw error;
+    throw new DataDirectoryError(`The data folder ${path} cannot be used: ${(error as Error).message}.`);
+  }
+}
+
+function checkpoint(files: FileSystem, path: string, progress: Iterable<DirectoryProgress>): void {
+  const recoveryPoints: PartitionOffset[] = [];
+  const logStarts: PartitionOffset[] = [];
+  for (const { topic, index, flushedEndOffset, logStartOffset } of progress) {
+    recoveryPoints.push({ topic, index, offset: flushedEndOffset });
+    if (logStartOffset > 0) logStarts.push({ topic, index, offset: logStartOffset });
+  }
+  writeOffsetCheckpoint(files, path, RECOVERY_POINT_FILE, recoveryPoints);
+  writeOffsetCheckpoint(files, path, LOG_START_FILE, logStarts);
+}
+
+/** What an earlier owner wrote about the folder, null where it is fresh. Only reads. */
+function inspect(files: FileSystem, path: string): MetaProperties | null {
+  try {
+    const ours = readTextFile(files, join(path, OUR_PROPERTIES_FILE));
+    if (ours !== null) checkVersion(ours, path);
+    const meta = readMetaProperties(files, path);
+    if (meta !== null && ours === null) {
+      throw new DataDirectoryError(
+        `The data folder ${path} belongs to Apache Kafka (it has ${META_PROPERTIES_FILE} and no ${OUR_PROPERTIES_FILE}); choose another with log.dirs.`,
+      );
+    }
+    return meta;
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error;
+    if (codeOf(error) === 'ENOTDIR') throw new DataDirectoryError(`The data folder ${path} is not a folder; choose another with log.dirs.`);
+    throw new DataDirectoryError(`The data folder ${path} cannot be read: ${(error as Error).message}.`);
+  }
+}
+
+function ourProperties(version: number): string {
+  const line = `version=${version}\n`;
+  return `${line}crc32c=${crc32c(Buffer.from(line)).toString(16)}\n`;
+}
+
+function checkVersion(text: string, path: string): void {
+  const version = Number(/^version=(\d+)$/m.exec(text)?.[1]);
+  if (text !== ourProperties(version)) {
+    throw new DataDirectoryError(`${join(path, OUR_PROPERTIES_FILE)} is damaged; put "version=${ON_DISK_VERSION}" right from a backup or remove the file together with ${META_PROPERTIES_FILE}.`);
+  }
+  if (version > ON_DISK_VERSION) {
+    throw new DataDirectoryError(
+      `The data folder ${path} was written by a newer Millrace (on-disk version ${version}, this one knows up to ${ON_DISK_VERSION}); start that one, or choose another folder.`,
+    );
+  }
+}
+
+/** fcntl keeps other processes and Apache Kafka out; the owner file tells who it is, and guards where fcntl cannot be had. */
+function lock(files: FileSystem, path: string): number {
+  const ownerPath = join(path, OWNER_FILE);
+  let fd = -1;
+  try {
+    const owner = readTextFile(files, ownerPath)?.trim() ?? '';
+    if (owner !== '' && isAlive(owner)) throw inUse(path, ` by process ${owner.split(' ')[0]}`);
+    fd = files.open(join(path, LOCK_FILE), 'create');
+    if (lockFile(fd) === 'busy') throw inUse(path, '');
+    files.writeFileAtomically(ownerPath, Buffer.from(`${process.pid} ${startOf(process.pid)}\n`), false);
+    return fd;
+  } catch (error) {
+    if (fd >= 0) files.close(fd);
+    if (error instanceof DataDirectoryError) throw error;
+    throw new DataDirectoryError(`The data folder ${path} cannot be written: ${(error as Error).message}.`);
+  }
+}
+
+function inUse(path: string, by: string): DataDirectoryError {
+  return new DataDirectoryError(`The data folder ${path} is in use${by}; stop that broker, or choose another folder with log.dirs.`);
+}
+
+function isAlive(owner: string): boolean {
+  const [pid, start] = owner.split(' ');
+  try {
+    process.kill(Number(pid), 0);
+  } catch (error) {
+    if (codeOf(error) !== 'EPERM') return false;
+  }
+  // The number may have been given to another process since.
+  return start === startOf(Number(pid));
+}
+
+/** When the process started, in the kernel's ticks; '-' where the system does not tell. */
+function startOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-';
+  } catch {
+    // No /proc: then the process number alone has to do.
+    return '-';
+  }
+}
+
