@@ -13,6 +13,7 @@ import { join, resolve } from 'node:path';
 import { lockFile } from '../base/libc.js';
 import type { Offset } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
+import { crc32c } from '../record/crc32c.js';
 import {
   LOG_START_FILE,
   META_PROPERTIES_FILE,
@@ -27,7 +28,6 @@ import {
   writeMetaProperties,
   writeOffsetCheckpoint,
 } from './checkpoint.js';
-import { crc32c } from '../record/crc32c.js';
 import type { FileSystem } from './file-system.js';
 import { codeOf } from './storage-error.js';
 
@@ -81,7 +81,11 @@ export function claimDataDirectory(
   }
   const lockFd = lock(files, path);
   try {
-    const meta = existing ?? { clusterId: identity.clusterId ?? randomUuid(), nodeId: identity.nodeId, directoryId: randomUuid() };
+    const meta = existing ?? {
+      clusterId: identity.clusterId ?? randomUuid(),
+      nodeId: identity.nodeId,
+      directoryId: randomUuid(),
+    };
     if (existing === null) {
       files.writeFileAtomically(join(path, OUR_PROPERTIES_FILE), Buffer.from(ourProperties(ON_DISK_VERSION)));
       writeMetaProperties(files, path, meta);
@@ -135,7 +139,8 @@ function inspect(files: FileSystem, path: string): MetaProperties | null {
     return meta;
   } catch (error) {
     if (error instanceof DataDirectoryError) throw error;
-    if (codeOf(error) === 'ENOTDIR') throw new DataDirectoryError(`The data folder ${path} is not a folder; choose another with log.dirs.`);
+    if (codeOf(error) === 'ENOTDIR')
+      throw new DataDirectoryError(`The data folder ${path} is not a folder; choose another with log.dirs.`);
     throw new DataDirectoryError(`The data folder ${path} cannot be read: ${(error as Error).message}.`);
   }
 }
@@ -148,7 +153,9 @@ function ourProperties(version: number): string {
 function checkVersion(text: string, path: string): void {
   const version = Number(/^version=(\d+)$/m.exec(text)?.[1]);
   if (text !== ourProperties(version)) {
-    throw new DataDirectoryError(`${join(path, OUR_PROPERTIES_FILE)} is damaged; put "version=${ON_DISK_VERSION}" right from a backup or remove the file together with ${META_PROPERTIES_FILE}.`);
+    throw new DataDirectoryError(
+      `${join(path, OUR_PROPERTIES_FILE)} is damaged; put "version=${ON_DISK_VERSION}" right from a backup or remove the file together with ${META_PROPERTIES_FILE}.`,
+    );
   }
   if (version > ON_DISK_VERSION) {
     throw new DataDirectoryError(
@@ -176,7 +183,9 @@ function lock(files: FileSystem, path: string): number {
 }
 
 function inUse(path: string, by: string): DataDirectoryError {
-  return new DataDirectoryError(`The data folder ${path} is in use${by}; stop that broker, or choose another folder with log.dirs.`);
+  return new DataDirectoryError(
+    `The data folder ${path} is in use${by}; stop that broker, or choose another folder with log.dirs.`,
+  );
 }
 
 function isAlive(owner: string): boolean {
@@ -200,4 +209,3 @@ function startOf(pid: number): string {
     return '-';
   }
 }
-

@@ -1,0 +1,104 @@
+/** The door to node:fs for everything that owns data files: synchronous, so that a shard needs no promise. Any thread. */
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { available, fadviseDontNeed, syncfs } from '../base/libc.js';
+
+/** `read` and `write` want the file to exist, `create` makes it where it does not. The latter two may read and write. */
+export type OpenMode = 'read' | 'write' | 'create';
+
+export interface FileStat {
+  readonly size: number;
+  readonly mtimeMs: number;
+  /** When the file was made, where the file system knows; otherwise as `mtimeMs`. */
+  readonly birthtimeMs: number;
+}
+
+/** Errors are those of node:fs (with a `code`); behind a descriptor that failed to sync nothing may be believed. */
+export interface FileSystem {
+  open(path: string, mode: OpenMode): number;
+  close(fd: number): void;
+  /** Reads up to `length` bytes of the file from `position` into `buffer` at `at`; returns how many there were. */
+  read(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number;
+  /** Returns the bytes written, which may be fewer than offered: a short write is not an error. */
+  writev(fd: number, buffers: readonly Uint8Array[], position: number): number;
+  truncate(fd: number, length: number): void;
+  fdatasync(fd: number): void;
+  /** Makes creations, renames and removals inside the folder durable. */
+  fsyncDirectory(path: string): void;
+  /** Makes everything on the file system of that open folder durable; false where the machine cannot, then nothing was done. */
+  syncFileSystem(folderFd: number): boolean;
+  openDirectory(path: string): number;
+  rename(from: string, to: string): void;
+  unlink(path: string): void;
+  /** Parents too; fine where it exists. Returns whether anything was made. */
+  mkdir(path: string): boolean;
+  readdir(path: string): string[];
+  /** null where there is no such file. */
+  stat(path: string): FileStat | null;
+  exists(path: string): boolean;
+  readFile(path: string): Buffer;
+  /** Old content or new, never a mixture: written aside, synced, renamed, folder synced. `durable` false leaves the syncs out. */
+  writeFileAtomically(path: string, bytes: Uint8Array, durable?: boolean): void;
+  /** Drops the file's clean pages from memory, so that the next read asks the disk. Does nothing where that is impossible. */
+  dropCache(fd: number): void;
+}
+
+const openFlags: Record<OpenMode, number> = {
+  read: fs.constants.O_RDONLY,
+  write: fs.constants.O_RDWR,
+  create: fs.constants.O_RDWR | fs.constants.O_CREAT,
+};
+
+/** What is written aside gets this behind its name until it is renamed; left-overs of a crash are removed at the next open. */
+export const ASIDE_SUFFIX = '.tmp';
+
+export const nodeFileSystem: FileSystem = {
+  open: (path, mode) => fs.openSync(path, openFlags[mode], 0o644),
+  close: (fd) => fs.closeSync(fd),
+  read: (fd, buffer, at, length, position) => fs.readSync(fd, buffer, at, length, position),
+  writev: (fd, buffers, position) => fs.writevSync(fd, buffers as Uint8Array[], position),
+  truncate: (fd, length) => fs.ftruncateSync(fd, length),
+  fdatasync: (fd) => fs.fdatasyncSync(fd),
+  fsyncDirectory(path) {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY);
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+  syncFileSystem(folderFd) {
+    if (!available.syncfs) return false;
+    const result = syncfs(folderFd);
+    if (result < 0) {
+      throw Object.assign(new Error(`syncfs failed with errno ${-result}`), { code: 'EIO', errno: result });
+    }
+    return true;
+  },
+  openDirectory: (path) => fs.openSync(path, fs.constants.O_RDONLY),
+  rename: (from, to) => fs.renameSync(from, to),
+  unlink: (path) => fs.unlinkSync(path),
+  mkdir: (path) => fs.mkdirSync(path, { recursive: true }) !== undefined,
+  readdir: (path) => fs.readdirSync(path),
+  stat(path) {
+    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return null;
+    const { size, mtimeMs, birthtimeMs } = stat;
+    return { size, mtimeMs, birthtimeMs: birthtimeMs > 0 && birthtimeMs < mtimeMs ? birthtimeMs : mtimeMs };
+  },
+  exists: (path) => fs.existsSync(path),
+  readFile: (path) => fs.readFileSync(path),
+  writeFileAtomically(path, bytes, durable = true) {
+    const aside = path + ASIDE_SUFFIX;
+    const fd = fs.openSync(aside, 'w', 0o644);
+    try {
+      for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, at);
+      if (durable) fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(aside, path);
+    if (durable) this.fsyncDirectory(dirname(path));
+  },
+  dropCache: (fd) => fadviseDontNeed(fd),
+};

@@ -1,0 +1,238 @@
+/** Finds batches in segments: by offset, by size, by time; through sparse indexes that are never believed unchecked. On shards. */
+import { KafkaError } from '../base/kafka-error.js';
+import type { Logger } from '../base/logger.js';
+import type { FilePosition, Offset } from '../base/units.js';
+import { canDecompress } from '../record/compression.js';
+import { visitRecords } from '../record/record.js';
+import { baseOffsetOf, codecOf, lastOffsetOf, maxTimestampOf } from '../record/record-batch.js';
+import { BatchWalk } from './batch-walk.js';
+import type { FileSystem } from './file-system.js';
+import {
+  floorByOffset,
+  floorByPosition,
+  OFFSET_ENTRY_BYTES,
+  type OffsetEntries,
+  OffsetIndexFile,
+} from './offset-index.js';
+import type { OpenFiles } from './open-files.js';
+import type { Segment } from './segment.js';
+import { lastBefore, TIME_ENTRY_BYTES, type TimeEntries, TimeIndexFile } from './time-index.js';
+
+export interface TimestampOffset {
+  readonly timestampMs: number;
+  readonly offset: Offset;
+}
+
+export interface SearchParts {
+  readonly files: FileSystem;
+  readonly openFiles: OpenFiles;
+  readonly log: Logger;
+  readonly config: { readonly indexIntervalBytes: number };
+}
+
+export class SegmentSearch {
+  /** Stands on the batch that the last search found; its header may be read until the next one. */
+  readonly walk: BatchWalk;
+
+  constructor(private readonly parts: SearchParts) {
+    this.walk = new BatchWalk(parts.files, parts.openFiles.window);
+  }
+
+  /** Stands on the batch that holds `offset`, or on the first behind it; false where none begins below `end`. */
+  findBatch(segment: Segment, offset: Offset, end: FilePosition): boolean {
+    this.startAtOrBefore(segment, offset, end);
+    while (this.next(segment)) {
+      if (lastOffsetOf(this.walk.bytes, this.walk.at) >= offset) return true;
+    }
+    return false;
+  }
+
+  /** The boundary where batches that begin at `from` stop fitting into `limitBytes`; `end` where all of them fit. */
+  cut(segment: Segment, from: FilePosition, limitBytes: number, end: FilePosition): FilePosition {
+    const sound = segment.soundUntil(from, end);
+    if (from + limitBytes >= sound) return sound;
+    const entries = this.offsetEntries(segment);
+    const entry = floorByPosition(entries, from + limitBytes);
+    const start = entry < 0 ? from : Math.max(from, entries.positionAt(entry));
+    this.startAt(segment, start, sound);
+    let boundary = start;
+    while (this.walk.next()) {
+      if (this.walk.position + this.walk.size > from + limitBytes) return this.walk.position;
+      boundary = this.walk.position + this.walk.size;
+    }
+    if (boundary === start && start > from) {
+      // The index pointed at no batch: without it, from the front.
+      this.rebuildIndexes(segment);
+      return this.cut(segment, from, limitBytes, end);
+    }
+    return boundary;
+  }
+
+  /** The first record at or after `timestampMs` with an offset in [`from`, `upTo`), or null. */
+  firstAtOrAfter(segment: Segment, timestampMs: number, from: Offset, upTo: Offset): TimestampOffset | null {
+    const entries = this.timeEntries(segment);
+    const entry = lastBefore(entries, timestampMs);
+    this.startAtOrBefore(segment, entry < 0 ? from : Math.max(from, entries.offsetAt(entry)), segment.writtenBytes);
+    while (this.next(segment)) {
+      const { bytes, at } = this.walk;
+      if (baseOffsetOf(bytes, at) >= upTo) return null;
+      if (lastOffsetOf(bytes, at) < from || maxTimestampOf(bytes, at) < timestampMs) continue;
+      const found = this.recordAtOrAfter(segment, timestampMs, from, upTo);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** The first record that carries the largest timestamp among those below `upTo`, or null where none has one. */
+  largestBelow(segment: Segment, from: Offset, upTo: Offset): TimestampOffset | null {
+    let largestMs = -1;
+    let batchOffset: Offset = -1;
+    this.startAtOrBefore(segment, from, segment.writtenBytes);
+    while (this.next(segment)) {
+      const { bytes, at } = this.walk;
+      if (baseOffsetOf(bytes, at) >= upTo) break;
+      if (lastOffsetOf(bytes, at) < from || maxTimestampOf(bytes, at) <= largestMs) continue;
+      largestMs = maxTimestampOf(bytes, at);
+      batchOffset = Math.max(from, baseOffsetOf(bytes, at));
+    }
+    if (largestMs < 0 || !this.findBatch(segment, batchOffset, segment.writtenBytes)) return null;
+    return this.recordAtOrAfter(segment, largestMs, from, upTo);
+  }
+
+  /** The largest timestamp of the whole segment and the last offset of its batch; -1 where there is none. */
+  largest(segment: Segment): TimestampOffset {
+    if (segment.maxTimestampMs < 0 && segment.times === null) {
+      const entries = this.timeEntries(segment);
+      if (entries.count > 0) {
+        segment.maxTimestampMs = entries.timestampAt(entries.count - 1);
+        segment.maxTimestampOffset = entries.offsetAt(entries.count - 1);
+      }
+    }
+    return { timestampMs: segment.maxTimestampMs, offset: segment.maxTimestampOffset };
+  }
+
+  /** Visits the headers of all batches from `offset` on; stops early, and says so with false, where bytes are no batch. */
+  visitFrom(segment: Segment, offset: Offset, visit: (walk: BatchWalk) => void): boolean {
+    this.startAtOrBefore(segment, offset, segment.writtenBytes);
+    while (this.step(segment)) {
+      if (lastOffsetOf(this.walk.bytes, this.walk.at) >= offset) visit(this.walk);
+    }
+    return !this.walk.broken;
+  }
+
+  /** Looks into the batch that `walk` stands on. Where its codec is unreadable here, the batch's first offset has to do. */
+  private recordAtOrAfter(segment: Segment, timestampMs: number, from: Offset, upTo: Offset): TimestampOffset | null {
+    const { bytes, at, position, size } = this.walk;
+    if (!canDecompress(codecOf(bytes, at))) {
+      return { timestampMs: maxTimestampOf(bytes, at), offset: Math.max(from, baseOffsetOf(bytes, at)) };
+    }
+    const batch = Buffer.allocUnsafe(size);
+    this.parts.files.read(this.descriptor(segment), batch, 0, size, position);
+    let found: TimestampOffset | null = null;
+    visitRecords(batch, (record) => {
+      if (record.offset >= upTo) return false;
+      if (record.offset < from || record.timestampMs < timestampMs) return true;
+      found = { timestampMs: record.timestampMs, offset: record.offset };
+      return false;
+    });
+    return found;
+  }
+
+  /** Puts the walk in front of the last indexed batch that is not behind `offset`. */
+  private startAtOrBefore(segment: Segment, offset: Offset, end: FilePosition): void {
+    const entries = this.offsetEntries(segment);
+    const entry = floorByOffset(entries, offset);
+    if (entry < 0) {
+      this.startAt(segment, 0, end);
+      return;
+    }
+    const position = entries.positionAt(entry);
+    const lastOffset = entries.offsetAt(entry);
+    this.startAt(segment, position, end);
+    if (segment.offsets !== null || position >= end) return;
+    // An index file has no checksum: its word counts where the batch itself agrees.
+    if (!this.walk.next() || lastOffsetOf(this.walk.bytes, this.walk.at) !== lastOffset) {
+      this.rebuildIndexes(segment);
+      this.startAtOrBefore(segment, offset, end);
+      return;
+    }
+    this.startAt(segment, position, end);
+  }
+
+  private startAt(segment: Segment, position: FilePosition, end: FilePosition): void {
+    this.walk.start(this.descriptor(segment), position, end);
+  }
+
+  /** The next sound batch. @throws KafkaError CORRUPT_MESSAGE where bytes are no batch and nobody knew. */
+  private next(segment: Segment): boolean {
+    if (this.step(segment)) return true;
+    if (this.walk.broken) {
+      throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} is damaged at byte ${this.walk.position}.`);
+    }
+    return false;
+  }
+
+  /** Moves on, over known damage. */
+  private step(segment: Segment): boolean {
+    const known = segment.damagedAt(this.walk.position + this.walk.size);
+    if (known !== undefined) this.walk.skipTo(known.endPosition);
+    return this.walk.next();
+  }
+
+  private descriptor(segment: Segment): number {
+    return this.parts.openFiles.descriptor(segment.path, 'write');
+  }
+
+  private offsetEntries(segment: Segment): OffsetEntries {
+    if (segment.offsets !== null) return segment.offsets;
+    const size = this.parts.files.stat(segment.indexPath)?.size ?? -1;
+    if (size < 0 || size % OFFSET_ENTRY_BYTES !== 0) {
+      this.rebuildIndexes(segment);
+      return this.offsetEntries(segment);
+    }
+    const fd = this.parts.openFiles.descriptor(segment.indexPath, 'read');
+    return new OffsetIndexFile(this.parts.files, fd, segment.baseOffset, size / OFFSET_ENTRY_BYTES);
+  }
+
+  private timeEntries(segment: Segment): TimeEntries {
+    if (segment.times !== null) return segment.times;
+    const size = this.parts.files.stat(segment.timeIndexPath)?.size ?? -1;
+    if (size < 0 || size % TIME_ENTRY_BYTES !== 0) {
+      this.rebuildIndexes(segment);
+      return this.timeEntries(segment);
+    }
+    const fd = this.parts.openFiles.descriptor(segment.timeIndexPath, 'read');
+    return new TimeIndexFile(this.parts.files, fd, segment.baseOffset, size / TIME_ENTRY_BYTES);
+  }
+
+  /** Reads every header of a sealed segment and writes both of its index files anew. */
+  private rebuildIndexes(segment: Segment): void {
+    const { files, openFiles, log, config } = this.parts;
+    if (segment.offsets !== null) {
+      throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} does not hold what its index in memory says.`);
+    }
+    log.warn({ segment: segment.path }, 'An index file is missing or wrong and is built anew.');
+    segment.startIndexes();
+    this.startAt(segment, 0, segment.writtenBytes);
+    while (this.step(segment)) {
+      segment.note(this.walk.bytes, this.walk.at, this.walk.position, this.walk.size, config.indexIntervalBytes);
+    }
+    writeIndexFiles(files, openFiles, segment);
+  }
+}
+
+/**
+ * Writes the indexes in memory to their files and lets go of them. Not durable by itself: what a cut of power leaves is
+ * checked when it is used.
+ */
+export function writeIndexFiles(files: FileSystem, openFiles: OpenFiles, segment: Segment): void {
+  const { offsets, times } = segment;
+  if (offsets === null || times === null) return;
+  times.append(segment.maxTimestampMs, segment.maxTimestampOffset);
+  openFiles.close(segment.indexPath);
+  openFiles.close(segment.timeIndexPath);
+  files.writeFileAtomically(segment.indexPath, offsets.encode(), false);
+  files.writeFileAtomically(segment.timeIndexPath, times.encode(), false);
+  segment.offsets = null;
+  segment.times = null;
+}

@@ -1,0 +1,117 @@
+/** One segment of a log: its place, its size, its sparse indexes and what of it is damaged. Lives on shards. */
+import type { FilePosition, Offset } from '../base/units.js';
+import { lastOffsetOf, maxTimestampOf } from '../record/record-batch.js';
+import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.js';
+import { segmentFileName } from './segment-name.js';
+import { TIME_ENTRY_BYTES, TimeIndex } from './time-index.js';
+
+/** Bytes that were batches and cannot be believed any more, with valid batches behind them. */
+export interface DamagedRange {
+  readonly position: FilePosition;
+  readonly endPosition: FilePosition;
+  /** Offsets that a fetch is refused for: from the first one missing up to the first one that is there again. */
+  readonly startOffset: Offset;
+  readonly endOffset: Offset;
+}
+
+export class Segment {
+  readonly path: string;
+  readonly indexPath: string;
+  readonly timeIndexPath: string;
+  /** What the file holds. */
+  writtenBytes: FilePosition = 0;
+  /** What it will hold once everything staged is written. */
+  stagedBytes: FilePosition = 0;
+  flushedBytes: FilePosition = 0;
+  /** In memory while batches are added, null when sealed: then they are searched in their files. */
+  offsets: OffsetIndex | null = null;
+  times: TimeIndex | null = null;
+  /** -1 where no batch has a timestamp; of a sealed segment after a start, known once it is asked for. */
+  maxTimestampMs = -1;
+  maxTimestampOffset: Offset = -1;
+  bytesSinceEntry = 0;
+  /** Arrival of the first and of the last batch, wall clock; from the file's times after a start. */
+  firstAppendMs = -1;
+  lastAppendMs = -1;
+  readonly damaged: DamagedRange[] = [];
+
+  constructor(
+    readonly directory: string,
+    readonly baseOffset: Offset,
+  ) {
+    this.path = `${directory}/${segmentFileName(baseOffset, '.log')}`;
+    this.indexPath = `${directory}/${segmentFileName(baseOffset, '.index')}`;
+    this.timeIndexPath = `${directory}/${segmentFileName(baseOffset, '.timeindex')}`;
+  }
+
+  /** Path of the producer snapshot that was taken when the segment began. */
+  get snapshotPath(): string {
+    return `${this.directory}/${segmentFileName(this.baseOffset, '.snapshot')}`;
+  }
+
+  /** Begins with empty indexes in memory. */
+  startIndexes(): void {
+    this.offsets = new OffsetIndex(this.baseOffset);
+    this.times = new TimeIndex(this.baseOffset);
+    this.maxTimestampMs = -1;
+    this.maxTimestampOffset = -1;
+    this.bytesSinceEntry = 0;
+  }
+
+  /** Takes a batch into the indexes: `bytes` at `at` holds its header, `position` is its place in the file. */
+  note(bytes: Uint8Array, at: number, position: FilePosition, size: number, indexIntervalBytes: number): void {
+    const timestampMs = maxTimestampOf(bytes, at);
+    const lastOffset = lastOffsetOf(bytes, at);
+    if (timestampMs > this.maxTimestampMs) {
+      this.maxTimestampMs = timestampMs;
+      this.maxTimestampOffset = lastOffset;
+    }
+    if (this.bytesSinceEntry > indexIntervalBytes) {
+      this.offsets?.append(lastOffset, position);
+      this.times?.append(this.maxTimestampMs, this.maxTimestampOffset);
+      this.bytesSinceEntry = 0;
+    }
+    this.bytesSinceEntry += size;
+  }
+
+  /** True where one more entry would not fit into an index file of `indexBytesMax`. */
+  indexesAreFull(indexBytesMax: number): boolean {
+    const offsets = this.offsets?.count ?? 0;
+    const times = this.times?.count ?? 0;
+    return (offsets + 1) * OFFSET_ENTRY_BYTES > indexBytesMax || (times + 2) * TIME_ENTRY_BYTES > indexBytesMax;
+  }
+
+  /** The range that `position` lies in, if any. */
+  damagedAt(position: FilePosition): DamagedRange | undefined {
+    if (this.damaged.length === 0) return undefined;
+    return this.damaged.find((range) => position >= range.position && position < range.endPosition);
+  }
+
+  damagedFor(offset: Offset): DamagedRange | undefined {
+    if (this.damaged.length === 0) return undefined;
+    return this.damaged.find((range) => offset >= range.startOffset && offset < range.endOffset);
+  }
+
+  /** The first damaged byte behind `position`, or `end`. */
+  soundUntil(position: FilePosition, end: FilePosition): FilePosition {
+    let until = end;
+    for (const range of this.damaged) {
+      if (range.position >= position && range.position < until) until = range.position;
+    }
+    return until;
+  }
+}
+
+/** The segment that holds `offset`: the last whose base offset is not above it; -1 where all are. */
+export function segmentFloor(segments: readonly Segment[], offset: Offset): number {
+  let low = 0;
+  let high = segments.length;
+  // Nearly everyone reads at the tail.
+  if (high > 0 && segments[high - 1].baseOffset <= offset) return high - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (segments[middle].baseOffset <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
