@@ -1,0 +1,43 @@
+/** The three system calls that limit programs make past Node: sendfile, setsockopt, syncfs. Linux with koffi only. */
+import { createRequire } from 'node:module';
+
+export interface Kernel {
+  /** Bytes moved, or -1: the socket is full (or gone, which its own error event tells). */
+  sendfile(socketFd: number, fileFd: number, position: number, length: number): number;
+  setSendBuffer(socketFd: number, bytes: number): void;
+  syncfs(fd: number): number;
+}
+
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+
+/** Null where this is not Linux or koffi is not installed. */
+export function loadKernel(): Kernel | null {
+  if (process.platform !== 'linux') return null;
+  let koffi: typeof import('koffi');
+  try {
+    koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  } catch (error) {
+    // koffi is an optional dependency: without it the limits that need it are left out.
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return null;
+    throw error;
+  }
+  const libc = koffi.load('libc.so.6');
+  const sendfile = libc.func('ssize_t sendfile(int out, int in, void *offset, size_t count)');
+  const setsockopt = libc.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
+  const syncfs = libc.func('int syncfs(int fd)');
+  const offset = new Int32Array(2);
+  return {
+    sendfile(socketFd, fileFd, position, length) {
+      offset[0] = position | 0;
+      offset[1] = Math.floor(position / 0x1_0000_0000);
+      return Number(sendfile(socketFd, fileFd, offset, length));
+    },
+    setSendBuffer(socketFd, bytes) {
+      if (setsockopt(socketFd, SOL_SOCKET, SO_SNDBUF, new Int32Array([bytes]), 4) !== 0) {
+        throw new Error(`setsockopt(SO_SNDBUF) failed on descriptor ${socketFd}`);
+      }
+    },
+    syncfs: (fd) => syncfs(fd) as number,
+  };
+}

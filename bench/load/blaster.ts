@@ -1,0 +1,27 @@
+/** The load client: a process of its own that runs one job, given as JSON in its argument, and prints the result as JSON. */
+import { runEndToEndJob } from './end-to-end-job.js';
+import { runFetchJob } from './fetch-job.js';
+import type { Job, JobResult } from './job.js';
+import { runPourJob } from './pour-job.js';
+import { runProduceJob } from './produce-job.js';
+
+function run(job: Job): Promise<JobResult> {
+  switch (job.kind) {
+    case 'produce':
+      return runProduceJob(job);
+    case 'pour':
+      return runPourJob(job);
+    case 'fetch':
+      return runFetchJob(job);
+    case 'end-to-end':
+      return runEndToEndJob(job);
+  }
+}
+
+try {
+  const result = await run(JSON.parse(process.argv[2]) as Job);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

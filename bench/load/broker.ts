@@ -1,0 +1,42 @@
+/** What the bench compares: brokers of one make, started by us or running elsewhere. Runs in the process of `millrace bench`. */
+
+/** `never`: acknowledged when written. `ack`: acknowledged when on disk. */
+export type FlushPolicy = 'never' | 'ack';
+
+export interface RunningBroker {
+  readonly host: string;
+  readonly port: number;
+  /** Its process on this machine, or null. */
+  readonly pid: number | null;
+}
+
+/** A broker of its own on an empty folder. */
+export interface FreshBroker extends RunningBroker {
+  /** When its process was started, on performance.now()'s clock. */
+  readonly startedMs: number;
+  /** Throws with what it said last, where its process has ended. */
+  check(): void;
+  close(): Promise<void>;
+}
+
+export interface Contender {
+  readonly name: string;
+  /** The broker that serves cells of this flush policy; started at the first call. */
+  broker(flush: FlushPolicy): Promise<RunningBroker>;
+  /** Settings of a topic that give it the policy, where the broker itself was not started with it. */
+  topicConfigs(flush: FlushPolicy): { name: string; value: string }[];
+  /** Starts one more on an empty folder; null where it is not ours to start. */
+  readonly startFresh: (() => Promise<FreshBroker>) | null;
+  close(): Promise<void>;
+}
+
+/** A broker that somebody else has started. */
+export function runningPeer(host: string, port: number, pid: number | null): Contender {
+  return {
+    name: `${host}:${port}`,
+    broker: async () => ({ host, port, pid }),
+    topicConfigs: (flush) => (flush === 'ack' ? [{ name: 'flush.messages', value: '1' }] : []),
+    startFresh: null,
+    close: async () => {},
+  };
+}

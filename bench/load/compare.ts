@@ -1,0 +1,201 @@
+/** Runs each cell against all contenders and limits in turns, A B A B, so that a moody machine is moody for all. Process of `millrace bench`. */
+import { spawnSync } from 'node:child_process';
+import { limitName, runLimit } from '../limit/run-limit.js';
+import { Admin, firstAck } from './admin.js';
+import { blobBatch } from './batches.js';
+import type { Contender } from './broker.js';
+import type { Cell, LoadCell } from './cells.js';
+import { type Figures, figuresOf, type Ranges, rangesOf, startFigures } from './figures.js';
+import { noiseMs } from './machine.js';
+import { CpuWindow } from './process-stat.js';
+import { seconds } from './produce-job.js';
+import { runBlaster } from './run-blaster.js';
+
+export interface Plan {
+  readonly contenders: readonly Contender[];
+  readonly cells: readonly Cell[];
+  readonly withLimits: boolean;
+  readonly runs: number;
+  readonly secondsPerRun: number;
+  /** Where limit programs put their files. */
+  readonly directory: string;
+  readonly say: (line: string) => void;
+}
+
+export interface Run {
+  /** Longest time that a spinning loop was held up just before. */
+  readonly noiseMs: number;
+  /** True where that was too long: the run is kept here but not in the ranges. */
+  readonly dropped: boolean;
+  readonly figures: Figures;
+}
+
+export interface Row {
+  readonly cell: string;
+  readonly title: string;
+  readonly who: string;
+  readonly isLimit: boolean;
+  readonly runs: readonly Run[];
+  readonly ranges: Ranges;
+  /** Why there are fewer runs than planned, or null. */
+  readonly failure: string | null;
+}
+
+const noiseMsMax = 20;
+const idleSeconds = 5;
+
+/** Something that can be measured again and again within one cell. */
+interface Entrant {
+  readonly who: string;
+  readonly isLimit: boolean;
+  readonly run: () => Promise<Figures>;
+  readonly runs: Run[];
+  failure: string | null;
+}
+
+export async function compare(plan: Plan): Promise<Row[]> {
+  const rows: Row[] = [];
+  const loaded = new Map<string, Promise<string>>();
+  for (const cell of plan.cells) {
+    plan.say(`${cell.name}: ${cell.title}`);
+    const entrants = cell.kind === 'start' ? startEntrants(plan) : loadEntrants(plan, cell, loaded);
+    for (let round = 0; round < plan.runs; round++) {
+      for (const entrant of entrants) await runOnce(entrant, plan.say);
+    }
+    for (const { who, isLimit, runs, failure } of entrants) {
+      const kept = runs.filter((run) => !run.dropped);
+      const ranges = rangesOf((kept.length > 0 ? kept : runs).map((run) => run.figures));
+      rows.push({ cell: cell.name, title: cell.title, who, isLimit, runs, ranges, failure });
+    }
+  }
+  for (const topic of loaded.values()) await topic;
+  return rows;
+}
+
+async function runOnce(entrant: Entrant, say: (line: string) => void): Promise<void> {
+  if (entrant.failure !== null) return;
+  // What earlier runs left to be written would be written within this one.
+  spawnSync('sync');
+  const noise = noiseMs();
+  try {
+    const figures = await entrant.run();
+    entrant.runs.push({ noiseMs: noise, dropped: noise > noiseMsMax, figures });
+    say(
+      `  ${entrant.who.padEnd(28)} ${describe(figures)}${noise > noiseMsMax ? `  (dropped: noise ${noise} ms)` : ''}`,
+    );
+  } catch (error) {
+    entrant.failure = error instanceof Error ? error.message : String(error);
+    say(`  ${entrant.who.padEnd(28)} FAILED: ${entrant.failure}`);
+  }
+}
+
+function describe(figures: Figures): string {
+  if (figures.startToAckMs !== null) {
+    return `${figures.startToAckMs.toFixed(0)} ms, idle ${figures.serverCpuPercent?.toFixed(2)} %, ${figures.serverResidentMb?.toFixed(0)} MB`;
+  }
+  const parts = [`${figures.megabytesPerSecond?.toFixed(1)} MB/s`];
+  if (figures.requestsPerSecond !== null) parts.push(`${figures.requestsPerSecond.toFixed(0)} req/s`);
+  if (figures.p50Ms !== null) {
+    parts.push(`${figures.p50Ms.toFixed(2)} / ${figures.p99Ms?.toFixed(2)} / ${figures.p999Ms?.toFixed(2)} ms`);
+  }
+  parts.push(`${figures.serverCpuSecondsPerGb?.toFixed(2)} CPU-s/GB`);
+  return parts.join(', ');
+}
+
+function loadEntrants(plan: Plan, cell: LoadCell, loaded: Map<string, Promise<string>>): Entrant[] {
+  const contenders = plan.contenders.map((contender) => {
+    return entrant(contender.name, false, () => runLoad(contender, cell, plan, loaded));
+  });
+  if (!plan.withLimits) return contenders;
+  const limits = cell.limits.map((limit) => {
+    const run = async () => figuresOf(await runLimit(limit, cell, plan.directory, plan.secondsPerRun));
+    return entrant(limitName(limit), true, run);
+  });
+  return [...contenders, ...limits];
+}
+
+function startEntrants(plan: Plan): Entrant[] {
+  return plan.contenders
+    .filter((contender) => contender.startFresh !== null)
+    .map((contender) => entrant(contender.name, false, () => runStart(contender)));
+}
+
+function entrant(who: string, isLimit: boolean, run: () => Promise<Figures>): Entrant {
+  return { who, isLimit, run, runs: [], failure: null };
+}
+
+let topicsMade = 0;
+
+async function runLoad(
+  contender: Contender,
+  cell: LoadCell,
+  plan: Plan,
+  loaded: Map<string, Promise<string>>,
+): Promise<Figures> {
+  const broker = await contender.broker(cell.flush);
+  const { secondsPerRun } = plan;
+  if (cell.preloadBytes > 0) {
+    const key = `${contender.name} ${cell.preloadBytes}`;
+    let topic = loaded.get(key);
+    if (topic === undefined) {
+      topic = preload(contender, cell);
+      loaded.set(key, topic);
+    }
+    return figuresOf(await runBlaster(cell.job({ broker, topic: await topic, seconds: secondsPerRun })));
+  }
+  const topic = `bench-${process.pid}-${topicsMade++}`;
+  const admin = await Admin.open(broker.host, broker.port);
+  try {
+    await admin.createTopic(topic, cell.partitions, contender.topicConfigs(cell.flush));
+    const result = await runBlaster(cell.job({ broker, topic, seconds: secondsPerRun }));
+    await admin.deleteTopic(topic);
+    return figuresOf(result);
+  } finally {
+    admin.close();
+  }
+}
+
+/** Fills a topic that all cells of the same size then read. */
+async function preload(contender: Contender, cell: LoadCell): Promise<string> {
+  const broker = await contender.broker(cell.flush);
+  const topic = `bench-${process.pid}-loaded`;
+  const admin = await Admin.open(broker.host, broker.port);
+  await admin.createTopic(topic, cell.partitions, contender.topicConfigs(cell.flush));
+  admin.close();
+  const { host, port, pid } = broker;
+  await runBlaster({
+    kind: 'produce',
+    host,
+    port,
+    topic,
+    partitions: cell.partitions,
+    serverPid: pid,
+    warmUpSeconds: 0,
+    seconds: 60,
+    connections: 4,
+    inFlight: 4,
+    acks: 1,
+    shape: { kind: 'log-lines', batchBytes: 64 * 1024 },
+    bytesMax: cell.preloadBytes,
+  });
+  return topic;
+}
+
+async function runStart(contender: Contender): Promise<Figures> {
+  if (contender.startFresh === null) throw new Error(`${contender.name} is not ours to start`);
+  const broker = await contender.startFresh();
+  try {
+    const { bytes } = blobBatch(100, 1, 1);
+    await firstAck(broker.host, broker.port, bytes, broker.check);
+    const startToAckMs = performance.now() - broker.startedMs;
+    // What follows a start (just-in-time compiling, first collections) is not idling yet.
+    await seconds(2);
+    const cpu = new CpuWindow(broker.pid);
+    await seconds(idleSeconds);
+    const { serverCpuSeconds, serverResidentBytes } = cpu.end();
+    const percent = serverCpuSeconds === null ? null : (100 * serverCpuSeconds) / idleSeconds;
+    return startFigures(startToAckMs, percent, serverResidentBytes);
+  } finally {
+    await broker.close();
+  }
+}

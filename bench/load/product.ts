@@ -1,0 +1,58 @@
+/** Starts Millrace itself, as a user would. Runs in the process of `millrace bench`. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openWhenUp } from './admin.js';
+import type { Contender, FlushPolicy, FreshBroker } from './broker.js';
+import { Child, freePort } from './child.js';
+
+const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+/** `directory` is where the data folders go; they are removed at the end. */
+export function millrace(directory: string, extraOverrides: readonly string[]): Contender {
+  const started = new Map<FlushPolicy, Promise<FreshBroker>>();
+
+  const start = async (flush: FlushPolicy): Promise<FreshBroker> => {
+    const home = await mkdtemp(join(directory, 'millrace-'));
+    const port = await freePort();
+    const overrides = [
+      `listeners=PLAINTEXT://127.0.0.1:${port}`,
+      `log.dirs=${join(home, 'data')}`,
+      `flush=${flush}`,
+      ...extraOverrides,
+    ];
+    const args = [entry, 'serve', ...overrides.flatMap((override) => ['--override', override])];
+    const child = new Child('Millrace', process.execPath, args).discardOutput();
+    return {
+      host: '127.0.0.1',
+      port,
+      pid: child.pid,
+      startedMs: child.startedMs,
+      async close() {
+        await child.stop();
+        await rm(home, { recursive: true, force: true });
+      },
+      check: () => child.check(),
+    };
+  };
+
+  return {
+    name: 'Millrace',
+    async broker(flush) {
+      let broker = started.get(flush);
+      if (broker === undefined) {
+        broker = start(flush).then(async (fresh) => {
+          (await openWhenUp(fresh.host, fresh.port, fresh.check)).close();
+          return fresh;
+        });
+        started.set(flush, broker);
+      }
+      return broker;
+    },
+    topicConfigs: () => [],
+    startFresh: () => start('ack'),
+    async close() {
+      for (const broker of started.values()) await (await broker).close();
+    },
+  };
+}

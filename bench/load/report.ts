@@ -1,0 +1,105 @@
+/** The table of figures, as text and as Markdown. Runs in the process of `millrace bench`. */
+import type { Row } from './compare.js';
+import type { Range } from './figures.js';
+import type { Machine } from './machine.js';
+
+export interface Report {
+  readonly machine: Machine;
+  readonly runs: number;
+  readonly secondsPerRun: number;
+  readonly rows: readonly Row[];
+}
+
+const headings = [
+  'work',
+  'who',
+  'MB/s',
+  'records/s',
+  'p50 / p99 / p99.9 ms',
+  'broker CPU',
+  'broker MB',
+  'client CPU-s/GB',
+  'of limit',
+];
+
+/** `median (min-max)` with as many digits as the size of the number deserves. */
+function range(value: Range | null): string {
+  if (value === null) return '';
+  const { median, min, max } = value;
+  return min === max ? number(median) : `${number(median)} (${number(min)}-${number(max)})`;
+}
+
+function number(value: number): string {
+  if (value >= 100) return Math.round(value).toLocaleString('en-US');
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function latency({ ranges }: Row): string {
+  const { startToAckMs, p50Ms, p99Ms, p999Ms } = ranges;
+  if (startToAckMs !== null) return `${range(startToAckMs)} to first ack`;
+  if (p50Ms === null || p99Ms === null || p999Ms === null) return '';
+  return `${number(p50Ms.median)} / ${number(p99Ms.median)} / ${number(p999Ms.median)}`;
+}
+
+/** Per GB where the broker was driven as hard as it goes, in per cent of one core where the pace was given. */
+function cpu({ cell, ranges }: Row): string {
+  const paced = cell.startsWith('e2e') || cell === 'start';
+  const value = paced ? ranges.serverCpuPercent : ranges.serverCpuSecondsPerGb;
+  return value === null ? '' : `${number(value.median)} ${paced ? '%' : 's/GB'}`;
+}
+
+/** The rate as a share of the first limit of the same cell. */
+function ofLimit(row: Row, rows: readonly Row[]): string {
+  const limit = rows.find((other) => other.cell === row.cell && other.isLimit);
+  if (limit === undefined || row.isLimit) return '';
+  // Small requests are limited by their number, not by their bytes.
+  const figure =
+    limit.ranges.requestsPerSecond !== null && row.cell.endsWith('single') ? 'requestsPerSecond' : 'megabytesPerSecond';
+  const [own, most] = [row.ranges[figure], limit.ranges[figure]];
+  return own === null || most === null ? '' : `${Math.round((100 * own.median) / most.median)} %`;
+}
+
+function cellsOf(row: Row, rows: readonly Row[], first: boolean): string[] {
+  const { ranges } = row;
+  return [
+    first ? row.title : '',
+    row.who + (row.failure === null ? '' : ' (failed)'),
+    range(ranges.megabytesPerSecond),
+    ranges.recordsPerSecond === null ? '' : number(ranges.recordsPerSecond.median),
+    latency(row),
+    cpu(row),
+    ranges.serverResidentMb === null ? '' : number(ranges.serverResidentMb.median),
+    ranges.clientCpuSecondsPerGb === null ? '' : number(ranges.clientCpuSecondsPerGb.median),
+    ofLimit(row, rows),
+  ];
+}
+
+function lines({ rows }: Report): string[][] {
+  return rows.map((row, at) => cellsOf(row, rows, at === 0 || rows[at - 1].cell !== row.cell));
+}
+
+/** One sentence about where and how the figures were measured. */
+function caption({ machine, runs, secondsPerRun }: Report): string {
+  const { processor, cores, memoryGb, kernel, node, date } = machine;
+  return (
+    `${date}, ${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}, Node.js ${node}; broker and client share the machine; ` +
+    `medians (smallest-largest) of ${runs} interleaved runs of ${secondsPerRun} s; per cent of CPU are of one core.`
+  );
+}
+
+export function markdown(report: Report): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const table = [line(headings), line(headings.map(() => '---')), ...lines(report).map(line)];
+  return `${table.join('\n')}\n\n${caption(report)}\n`;
+}
+
+export function text(report: Report): string {
+  const all = [headings, ...lines(report)];
+  const widths = headings.map((_, column) => Math.max(...all.map((cells) => cells[column].length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd();
+  return `${all.map(line).join('\n')}\n\n${caption(report)}\n`;
+}
