@@ -9,15 +9,15 @@ import { advertisedAddress } from './advertised-address.js';
 import { answerError } from './answer-error.js';
 import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from './authorized-operations.js';
 import { handler, type Services } from './handler.js';
+import { leaderEpochOf } from './leader-epoch.js';
 
 type TopicAnswer = ResponseOf<typeof metadata>['topics'][number];
 type Asked = NonNullable<RequestOf<typeof metadata>['topics']>[number];
 
 export const metadataHandler = handler(metadata, async (request, context, services) => {
   const { topics } = services;
-  const { nodeId } = topics.config;
   const operations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_NOT_ASKED;
-  const known = (topic: Topic) => describe(topic, nodeId, topics.nodeEpoch, operations);
+  const known = (topic: Topic) => describe(topic, operations, services);
 
   const find = async (asked: Asked): Promise<TopicAnswer> => {
     if (asked.topicId !== ZERO_UUID) {
@@ -45,6 +45,7 @@ export const metadataHandler = handler(metadata, async (request, context, servic
   const answers = everything
     ? Array.from(topics.all(), known)
     : await Promise.all(withoutRepeats(request.topics ?? []).map(find));
+  const { nodeId } = topics.config;
   const { host, port } = advertisedAddress(context, services);
   return {
     brokers: [{ nodeId, host, port }],
@@ -69,18 +70,19 @@ function withoutRepeats(asked: readonly Asked[]): Asked[] {
   return [...byKey.values()];
 }
 
-function describe(topic: Topic, nodeId: number, leaderEpoch: number, operations: number): TopicAnswer {
+function describe(topic: Topic, operations: number, services: Services): TopicAnswer {
+  const { nodeId } = services.topics.config;
   const replicas = [nodeId];
   return {
     errorCode: 'NONE',
     name: topic.name,
     topicId: topic.id,
     isInternal: topic.internal,
-    partitions: topic.partitions.map(({ index }) => ({
+    partitions: topic.partitions.map((handle) => ({
       errorCode: 'NONE',
-      partitionIndex: index,
+      partitionIndex: handle.index,
       leaderId: nodeId,
-      leaderEpoch,
+      leaderEpoch: leaderEpochOf(handle, services),
       replicaNodes: replicas,
       isrNodes: replicas,
       offlineReplicas: [],

@@ -5,14 +5,15 @@ import { isInternalName, topicNameProblem } from '../metadata/topic-name.js';
 import { describeTopicPartitions } from '../protocol/messages/75-describe-topic-partitions.js';
 import type { ResponseOf } from '../protocol/schema.js';
 import { TOPIC_OPERATIONS } from './authorized-operations.js';
-import { handler } from './handler.js';
+import { handler, type Services } from './handler.js';
+import { leaderEpochOf } from './leader-epoch.js';
 
 type Answer = ResponseOf<typeof describeTopicPartitions>;
 type TopicAnswer = Answer['topics'][number];
 
 /** Topics go by name, so that a page can begin where the last one ended whatever has come or gone in between. */
-export const describeTopicPartitionsHandler = handler(describeTopicPartitions, (request, _context, { topics }) => {
-  const { nodeId } = topics.config;
+export const describeTopicPartitionsHandler = handler(describeTopicPartitions, (request, _context, services) => {
+  const { topics } = services;
   const from = request.cursor;
   const everything = request.topics.length === 0;
   const asked = everything ? Array.from(topics.all(), ({ name }) => name) : request.topics.map(({ name }) => name);
@@ -35,7 +36,7 @@ export const describeTopicPartitionsHandler = handler(describeTopicPartitions, (
     const first = from !== null && from.topicName === name ? Math.max(0, from.partitionIndex) : 0;
     if (room === 0) return { topics: answers, nextCursor: { topicName: name, partitionIndex: first } };
     const end = Math.min(topic.partitions.length, first + room);
-    answers.push(describe(topic, first, end, nodeId, topics.nodeEpoch));
+    answers.push(describe(topic, first, end, services));
     room -= Math.max(0, end - first);
     if (end < topic.partitions.length) return { topics: answers, nextCursor: { topicName: name, partitionIndex: end } };
   }
@@ -46,18 +47,19 @@ function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function describe(topic: Topic, first: number, end: number, nodeId: number, leaderEpoch: number): TopicAnswer {
+function describe(topic: Topic, first: number, end: number, services: Services): TopicAnswer {
+  const { nodeId } = services.topics.config;
   const replicas = [nodeId];
   return {
     errorCode: 'NONE',
     name: topic.name,
     topicId: topic.id,
     isInternal: topic.internal,
-    partitions: topic.partitions.slice(first, end).map(({ index }) => ({
+    partitions: topic.partitions.slice(first, end).map((handle) => ({
       errorCode: 'NONE',
-      partitionIndex: index,
+      partitionIndex: handle.index,
       leaderId: nodeId,
-      leaderEpoch,
+      leaderEpoch: leaderEpochOf(handle, services),
       replicaNodes: replicas,
       isrNodes: replicas,
       eligibleLeaderReplicas: [],

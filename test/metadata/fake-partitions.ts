@@ -1,0 +1,107 @@
+/** Partitions without shards: remembers what was opened and removed, and that no folder ever has two owners. */
+import assert from 'node:assert/strict';
+import { KafkaError } from '../../src/base/kafka-error.js';
+import type { Offset } from '../../src/base/units.js';
+import type { LogConfig } from '../../src/config/log-config.js';
+import type {
+  AppendResult,
+  EpochEnd,
+  OffsetAtTime,
+  PartitionHandle,
+  PartitionSpec,
+  PartitionState,
+  Partitions,
+  ReadResult,
+  Watermarks,
+} from '../../src/partition/partitions.js';
+
+interface FakeHandle extends PartitionHandle {
+  state: PartitionState;
+  config: LogConfig;
+}
+
+export class FakePartitions implements Partitions {
+  /** Live handles by folder name. */
+  readonly live = new Map<string, FakeHandle>();
+  readonly watermarksOf: Watermarks = {
+    logStartOffset: 0,
+    flushedEndOffset: 10,
+    highWatermark: 10,
+    lastStableOffset: 10,
+    logEndOffset: 10,
+    leaderEpoch: 0,
+  };
+  removalsFail = false;
+
+  open(spec: PartitionSpec): PartitionHandle {
+    const folder = `${spec.topic}-${spec.index}`;
+    assert.ok(!this.live.has(folder), `${folder} is opened while another owner has it`);
+    const { topic, topicId, index, config } = spec;
+    const handle: FakeHandle = { topic, topicId, index, config, shard: 0, slot: this.live.size, state: 'opening' };
+    this.live.set(folder, handle);
+    return handle;
+  }
+
+  async opened(handle: PartitionHandle): Promise<void> {
+    await Promise.resolve();
+    (handle as FakeHandle).state = 'online';
+  }
+
+  async remove(handle: PartitionHandle): Promise<void> {
+    await Promise.resolve();
+    if (this.removalsFail) throw new KafkaError('KAFKA_STORAGE_ERROR', 'the folder of this test cannot be renamed');
+    const folder = `${handle.topic}-${handle.index}`;
+    assert.equal(this.live.get(folder), handle, `${folder} is removed by somebody who does not own it`);
+    this.live.delete(folder);
+    (handle as FakeHandle).state = 'removed';
+  }
+
+  reconfigure(handle: PartitionHandle, config: LogConfig): void {
+    assert.notEqual(handle.state, 'removed');
+    (handle as FakeHandle).config = config;
+  }
+
+  configOf(handle: PartitionHandle): LogConfig {
+    return (handle as FakeHandle).config;
+  }
+
+  watermarks(): Watermarks {
+    return this.watermarksOf;
+  }
+
+  async deleteRecords(_handle: PartitionHandle, offset: Offset): Promise<Offset> {
+    const upTo = offset === -1 ? this.watermarksOf.highWatermark : offset;
+    if (upTo > this.watermarksOf.highWatermark) throw new KafkaError('OFFSET_OUT_OF_RANGE');
+    return upTo;
+  }
+
+  async sizeBytes(handle: PartitionHandle): Promise<number> {
+    if (handle.state === 'offline') throw new KafkaError('KAFKA_STORAGE_ERROR');
+    return 1000 + handle.index;
+  }
+
+  onProgress(): () => void {
+    return () => {};
+  }
+
+  append(
+    _handle: PartitionHandle,
+    _batch: Uint8Array,
+    _fromClient: boolean,
+    _done: (result: AppendResult) => void,
+  ): void {
+    assert.fail('metadata never appends to a partition itself');
+  }
+
+  read(): ReadResult {
+    return assert.fail('metadata never reads a partition itself');
+  }
+
+  async offsetAtTime(): Promise<OffsetAtTime> {
+    return assert.fail('metadata never asks for times');
+  }
+
+  async endOfEpoch(): Promise<EpochEnd> {
+    return assert.fail('metadata never asks for epochs');
+  }
+}
