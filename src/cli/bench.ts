@@ -1,0 +1,17 @@
+/** `bench`: starts the load bench as a process of its own, so that it does not measure itself, and hands it all flags. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { CliError } from './cli-error.js';
+import type { Host } from './host.js';
+
+const entry = fileURLToPath(new URL('../../bench/load/main.js', import.meta.url));
+
+/** Resolves with the bench's exit code. */
+export function bench(args: readonly string[], host: Host): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [entry, ...args], { stdio: 'inherit' });
+    host.onStop((signal) => child.kill(signal));
+    child.on('error', (error) => reject(new CliError(`The bench cannot be started: ${error.message}.`)));
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}

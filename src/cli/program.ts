@@ -1,0 +1,300 @@
+/** The command line: every verb with its flags and examples. Verbs are loaded when they are called, so that all start quickly. */
+import { createRequire } from 'node:module';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { ConfigError } from '../config/config-error.js';
+import { CliError } from './cli-error.js';
+import type { Host } from './host.js';
+
+const DEFAULT_BOOTSTRAP = '127.0.0.1:9092';
+
+/** Where the server is; every verb that talks to one has it. */
+export interface ServerFlags {
+  readonly bootstrapServer: string;
+}
+
+export interface ListFlags extends ServerFlags {
+  readonly json?: boolean;
+}
+
+function collect(value: string, earlier: readonly string[]): string[] {
+  return [...earlier, value];
+}
+
+/** `name=value` pairs in the order given; the last of a name wins. */
+function collectPair(text: string, earlier: Readonly<Record<string, string>>): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must be name=value.');
+  return { ...earlier, [text.slice(0, at).trim()]: text.slice(at + 1) };
+}
+
+function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < min) {
+      throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
+    }
+    return value;
+  };
+}
+
+function examples(host: Host, ...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line.replaceAll('millrace ', `${host.commandName} `)}`).join('\n')}\n`;
+}
+
+function withServer(command: Command): Command {
+  return command.option('-b, --bootstrap-server <host:port>', 'the broker to ask', DEFAULT_BOOTSTRAP);
+}
+
+const jsonFlag = ['--json', 'print JSON'] as const;
+
+/** Runs what `action` resolves to and remembers its exit code. */
+type Run = (action: () => Promise<number>) => Promise<void>;
+
+function addServe(program: Command, host: Host, run: Run): void {
+  program
+    .command('serve', { isDefault: false })
+    .description('run the broker')
+    .option('-c, --config <file>', "settings as in Kafka's server.properties")
+    .option('-o, --override <name=value>', 'one setting; stronger than file and environment', collectPair, {})
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace serve',
+        'millrace serve --config server.properties --override log.dirs=/var/lib/millrace',
+        'millrace serve -o listeners=PLAINTEXT://127.0.0.1:19092 -o flush=never',
+      ),
+    )
+    .action((flags) => run(async () => (await import('./serve.js')).serve(flags, host)));
+}
+
+function addTopic(program: Command, host: Host, run: Run): void {
+  const topic = program
+    .command('topic')
+    .description('create, list, describe, delete and alter topics')
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace topic create logs --partitions 4 --config retention.ms=86400000',
+        'millrace topic describe logs --json',
+        'millrace topic alter logs --config retention.ms=-1 --delete-config segment.bytes',
+      ),
+    );
+  withServer(topic.command('create <name>'))
+    .description('create a topic')
+    .option('-p, --partitions <count>', "how many partitions (the broker's num.partitions)", wholeNumber(1))
+    .option('--config <name=value>', 'a setting of the topic', collectPair, {})
+    .option('--if-not-exists', 'be content where the topic is there already')
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace topic create logs',
+        'millrace topic create logs --partitions 16',
+        'millrace topic create state --config cleanup.policy=compact --if-not-exists',
+      ),
+    )
+    .action((name, flags) => run(async () => (await import('./topic.js')).createTopic(name, flags, host)));
+  withServer(topic.command('list'))
+    .description('list the topics')
+    .option('--internal', "the broker's own topics too")
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      examples(host, 'millrace topic list', 'millrace topic list --internal', 'millrace topic list --json'),
+    )
+    .action((flags) => run(async () => (await import('./topic.js')).listTopics(flags, host)));
+  withServer(topic.command('describe [names...]'))
+    .description('show partitions, offsets and settings of topics (all, unless named)')
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      examples(host, 'millrace topic describe', 'millrace topic describe logs', 'millrace topic describe logs --json'),
+    )
+    .action((names, flags) => run(async () => (await import('./topic.js')).describeTopics(names, flags, host)));
+  withServer(topic.command('delete <names...>'))
+    .description('delete topics and all their records')
+    .option('--if-exists', 'be content where a topic is gone already')
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace topic delete logs',
+        'millrace topic delete one two three',
+        'millrace topic delete logs --if-exists',
+      ),
+    )
+    .action((names, flags) => run(async () => (await import('./topic.js')).removeTopics(names, flags, host)));
+  withServer(topic.command('alter <name>'))
+    .description('raise the number of partitions, set and unset settings')
+    .option('-p, --partitions <count>', 'how many partitions in all', wholeNumber(1))
+    .option('--config <name=value>', 'set a setting of the topic', collectPair, {})
+    .option('--delete-config <name>', 'go back to the default', collect, [])
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace topic alter logs --partitions 32',
+        'millrace topic alter logs --config retention.bytes=1073741824',
+        'millrace topic alter logs --delete-config retention.bytes',
+      ),
+    )
+    .action((name, flags) => run(async () => (await import('./topic.js')).alterTopic(name, flags, host)));
+}
+
+function addProduce(program: Command, host: Host, run: Run): void {
+  withServer(program.command('produce <topic>'))
+    .description('send each line of stdin as a record')
+    .option('-k, --key-separator <text>', 'what stands between key and value in a line')
+    .option('-H, --header <name=value>', 'a header for every record', collect, [])
+    .option('-p, --partition <number>', 'the partition; else by key, or dealt round', wholeNumber(0))
+    .option('--json', 'lines are JSON as consume --json prints them: key, payload, headers, partition, ts')
+    .addOption(new Option('--acks <acks>', 'what to wait for').choices(['0', '1', 'all']).default('all'))
+    .addOption(new Option('-z, --compression <codec>', 'compress batches').choices(['none', 'gzip']).default('none'))
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'echo hello | millrace produce logs',
+        "printf 'web:up\\ndb:down\\n' | millrace produce states -k : -H source=monitor",
+        'millrace consume old --from-beginning --exit --json | millrace produce new --json',
+      ),
+    )
+    .action((topic, flags) => run(async () => (await import('./produce.js')).produceLines(topic, flags, host)));
+}
+
+function addConsume(program: Command, host: Host, run: Run): void {
+  withServer(program.command('consume <topic>'))
+    .description('print records as they come, or from an earlier place on')
+    .option('--from-beginning', 'start with the first record there is')
+    .option('--from-time <time>', 'start at a time: ISO 8601, milliseconds since 1970, or as -10m, -2h, -1d')
+    .option('-p, --partition <number>', 'only this partition; may be repeated', collect, [])
+    .option('-c, --count <records>', 'stop after so many', wholeNumber(1))
+    .option('-e, --exit', 'stop at the end instead of waiting for more')
+    .option('-k, --key-separator <text>', 'print keys, with this between key and value')
+    .option('-H, --headers', 'print headers in front')
+    .option('--json', 'print one JSON object a record')
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace consume logs',
+        'millrace consume logs --from-time -10m --json',
+        "millrace consume logs --from-beginning --exit --key-separator ' => ' --headers",
+      ),
+    )
+    .action((topic, flags) => run(async () => (await import('./consume.js')).consumeTopic(topic, flags, host)));
+}
+
+function addGroup(program: Command, host: Host, run: Run): void {
+  const group = program
+    .command('group')
+    .description('list and describe consumer groups')
+    .addHelpText(
+      'after',
+      examples(host, 'millrace group list', 'millrace group describe shippers', 'millrace group list --json'),
+    );
+  withServer(group.command('list'))
+    .description('list the groups')
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      examples(host, 'millrace group list', 'millrace group list --json', 'millrace group list -b 127.0.0.1:19092'),
+    )
+    .action((flags) => run(async () => (await import('./group.js')).listAllGroups(flags, host)));
+  withServer(group.command('describe <group>'))
+    .description('show members, committed offsets and lag of a group')
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace group describe shippers',
+        'millrace group describe shippers --json',
+        'millrace group describe shippers -b 127.0.0.1:19092',
+      ),
+    )
+    .action((name, flags) => run(async () => (await import('./group.js')).describeGroup(name, flags, host)));
+}
+
+function addBench(program: Command, host: Host, run: Run): void {
+  program
+    .command('bench')
+    .description('measure the broker from a second process; flags are those of the load bench')
+    .helpOption(false)
+    .allowUnknownOption()
+    .argument('[flags...]')
+    .addHelpText(
+      'after',
+      examples(host, 'millrace bench', 'millrace bench --quick', 'millrace bench --peer 127.0.0.1:19092 --json'),
+    )
+    .action((args) => run(async () => (await import('./bench.js')).bench(args, host)));
+}
+
+function addDumpLog(program: Command, host: Host, run: Run): void {
+  program
+    .command('dump-log <files...>')
+    .description('print the record batches of .log files, without a broker')
+    .option('-r, --records', 'print every record too')
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace dump-log millrace-data/logs-0/00000000000000000000.log',
+        'millrace dump-log --records millrace-data/logs-0/*.log',
+        'millrace dump-log --json millrace-data/logs-0/00000000000000000000.log',
+      ),
+    )
+    .action((files, flags) => run(async () => (await import('./dump-log.js')).dumpLogs(files, flags, host)));
+}
+
+function version(): string {
+  return (createRequire(import.meta.url)('../../../package.json') as { version: string }).version;
+}
+
+/** The whole command line; `run` is given each verb's work. */
+function buildProgram(host: Host, run: Run): Command {
+  const program = new Command('millrace')
+    .description('A log engine that speaks the Kafka protocol, in one process.')
+    .version(version())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      writeErr: (text) => host.stderr.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .showHelpAfterError('(--help shows the flags and examples)')
+    .addHelpText(
+      'after',
+      examples(host, 'millrace serve', 'echo hello | millrace produce logs', 'millrace consume logs --from-beginning'),
+    );
+  for (const add of [addServe, addTopic, addProduce, addConsume, addGroup, addBench, addDumpLog]) {
+    add(program, host, run);
+  }
+  return program;
+}
+
+/** Sentences for what people can act on; a stack only for what is our own fault. */
+function explain(error: unknown): string {
+  if (error instanceof CliError || error instanceof ConfigError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Runs the verb that `args` name; returns the exit code of the process: 0 only where all was done. */
+export async function runCommandLine(args: readonly string[], host: Host): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram(host, async (action) => {
+    exitCode = await action();
+  });
+  try {
+    await program.parseAsync(args as string[], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    host.stderr.write(`${explain(error)}\n`);
+    return 1;
+  }
+  return exitCode;
+}

@@ -1,0 +1,82 @@
+/** `serve`: settings, broker, banner; runs until a signal or a failure, and says why in one sentence. */
+import { resolve } from 'node:path';
+import { createLogger } from '../base/logger.js';
+import type { BrokerConfig } from '../config/broker-config.js';
+import { formatAddress } from '../config/listeners.js';
+import { loadConfig } from '../config/load.js';
+import { type Broker, createBroker } from '../index.js';
+import { CliError } from './cli-error.js';
+import type { Host } from './host.js';
+
+export interface ServeFlags {
+  readonly config?: string;
+  readonly override: Readonly<Record<string, string>>;
+}
+
+const durability = {
+  ack: 'acknowledged means on disk (flush=ack)',
+  interval: 'acknowledged when written, readable when flushed (flush=interval)',
+  never: 'left to the operating system: survives the process, not the power (flush=never)',
+};
+
+function banner(config: BrokerConfig, broker: Broker, host: Host): string {
+  return [
+    `Millrace is listening on ${broker.bootstrapServers}`,
+    `  data        ${config.dataDirectories.map((folder) => resolve(folder)).join(', ')}`,
+    `  shards      ${broker.shardCount}`,
+    `  durability  ${durability[config.get('flush')]}`,
+    `  try         echo hello | ${host.commandName} produce hello -b ${broker.bootstrapServers.split(',')[0]}`,
+    '',
+  ].join('\n');
+}
+
+/** What the operating system's refusals mean to whoever started the broker. */
+function startFailure(error: unknown, config: BrokerConfig): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  const addresses = config.listeners.map(({ host, port }) => formatAddress(host || '0.0.0.0', port)).join(', ');
+  switch (code) {
+    case 'EADDRINUSE':
+      return new CliError(`${addresses} is taken: another program listens there. Set listeners to a free port.`);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new CliError(`${addresses} is no address of this machine. Set listeners to one that is.`);
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      if (syscall === 'listen') return new CliError(`${addresses} may not be listened on: ${error.message}.`);
+      return new CliError(`${path ?? config.dataDirectories.join(', ')} cannot be written: ${error.message}.`);
+    case 'ENOSPC':
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new CliError(`${path ?? config.dataDirectories.join(', ')} cannot hold the data: ${error.message}.`);
+    default:
+      // A refusal that the broker worded itself; anything with another name is a fault of ours and keeps its stack.
+      return error.name === 'StartError' ? new CliError(error.message) : error;
+  }
+}
+
+async function started(config: BrokerConfig): Promise<Broker> {
+  try {
+    const broker = await createBroker({ config, logger: createLogger(config.get('log.level')) });
+    await broker.start();
+    return broker;
+  } catch (error) {
+    throw startFailure(error, config);
+  }
+}
+
+/** Resolves with the exit code once the broker has stopped: 0 after a signal, 1 where it could not go on. */
+export async function serve(flags: ServeFlags, host: Host): Promise<number> {
+  const { config, warnings } = loadConfig({ file: flags.config, env: host.env, overrides: flags.override });
+  for (const warning of warnings) host.stderr.write(`${warning}\n`);
+  // Heard from the start on: whoever stops a broker that still recovers wants it closed as well.
+  const stopped = new Promise<void>((stop) => host.onStop(() => stop()));
+  const broker = await started(config);
+  host.stdout.write(banner(config, broker, host));
+  const failed = new Promise<string>((fail) => broker.on('failed', (reason: Error) => fail(reason.message)));
+  const reason = await Promise.race([stopped.then(() => null), failed]);
+  await broker.close();
+  if (reason === null) return 0;
+  throw new CliError(`The broker could not go on: ${reason}`);
+}
