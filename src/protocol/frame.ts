@@ -4,13 +4,13 @@ import { encodeRequest, encodeResponse } from './compile.js';
 import { encodeRequestHeader, encodeResponseHeader } from './header.js';
 import { MalformedRequestError } from './malformed-request-error.js';
 import type { Api, EncodableRequestOf, ResponseOf } from './schema.js';
-import type { ReplyPiece, Writer } from './wire.js';
+import { FRAME_PREFIX_BYTES, type ReplyPiece, type Writer } from './wire.js';
 
 /*
  *  0        4                      4 + length
  *  | length | header, body …       |
  */
-export const FRAME_PREFIX_BYTES = 4;
+export { FRAME_PREFIX_BYTES };
 
 /** Kafka's `socket.request.max.bytes`: the largest frame that a client who may speak may send. */
 export const FRAME_BYTES_MAX = 100 * MiB;

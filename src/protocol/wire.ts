@@ -14,7 +14,8 @@ const REFERENCE_BYTES_MIN = 4 * KiB;
 const STRING_BYTES_MAX = 32_767;
 /** Strings up to this many characters are first tried as ASCII, character by character. */
 const SHORT_STRING_CHARS = 48;
-const FRAME_PREFIX_BYTES = 4;
+/** The int32 in front of a frame. */
+export const FRAME_PREFIX_BYTES = 4;
 
 const TWO_32 = 2 ** 32;
 const TWO_63 = 2 ** 63;

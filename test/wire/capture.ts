@@ -199,6 +199,7 @@ const walks: Record<string, Walk> = {
       'java',
     ]);
     await java(`${tools}.LogDirsCommand`, bootstrap, ['--describe', '--topic-list', 'java']);
+    await java(`${tools}.ClientMetricsCommand`, bootstrap, ['--list']);
     await java(`${tools}.MetadataQuorumCommand`, bootstrap, ['describe', '--status']);
     await java(`${tools}.LeaderElectionCommand`, bootstrap, ['--election-type', 'preferred', '--all-topic-partitions']);
     await java(`${tools}.reassign.ReassignPartitionsCommand`, bootstrap, ['--list']);

@@ -11,6 +11,7 @@ export const produce = defineApi({
   flexible: 9,
   request: {
     transactionalId: string('3+', { nullable: true, default: null }),
+    // -1 all · 1 leader · 0 nobody answers.
     acks: int16(),
     timeoutMs: int32(),
     topicData: array({
@@ -30,6 +31,7 @@ export const produce = defineApi({
         index: int32(),
         errorCode: errorCode(),
         baseOffset: int64(),
+        // -1 unless the topic stamps arrival times.
         logAppendTimeMs: int64('2+', { default: -1 }),
         logStartOffset: int64('5+', { default: -1 }),
         recordErrors: array('8+', {

@@ -11,6 +11,7 @@ export const fetch = defineApi({
   flexible: 12,
   request: {
     clusterId: string('12+', { nullable: true, tag: 0, default: null }),
+    // A broker names itself here, a consumer says -1.
     replicaId: int32('0-14', { default: -1 }),
     replicaState: struct(
       '15+',
@@ -23,7 +24,9 @@ export const fetch = defineApi({
     maxWaitMs: int32(),
     minBytes: int32(),
     maxBytes: int32('3+', { default: 2_147_483_647 }),
+    // 0 read uncommitted · 1 read committed.
     isolationLevel: int8('4+', { default: 0 }),
+    // Session 0 with epoch -1: no session wanted; with epoch 0: a new one (KIP-227).
     sessionId: int32('7+', { default: 0 }),
     sessionEpoch: int32('7+', { default: -1 }),
     topics: array({
@@ -40,6 +43,7 @@ export const fetch = defineApi({
         highWatermark: int64('18+', { tag: 1, default: INT64_MAX }),
       }),
     }),
+    // What an incremental fetch no longer asks for.
     forgottenTopicsData: array('7+', {
       topic: string('7-12'),
       topicId: uuid('13+'),
@@ -84,6 +88,7 @@ export const fetch = defineApi({
             epoch: int32({ default: -1 }),
           },
         ),
+        // null to read-uncommitted consumers.
         abortedTransactions: array(
           '4+',
           { nullable: true },

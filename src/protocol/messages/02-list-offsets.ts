@@ -4,8 +4,7 @@ import { array, defineApi, errorCode, int8, int32, int64, string } from '../sche
 export const listOffsets = defineApi({
   key: 2,
   name: 'ListOffsets',
-  // 2 isolation level · 4 leader epoch · 7 -3 largest timestamp · 8 -4 local start · 9 -5 tiered end · 10 timeout
-  // 11 -6 earliest not tiered
+  // 2 isolation level · 4 leader epoch · 10 timeout
   versions: '1-11',
   flexible: 6,
   request: {
@@ -16,6 +15,7 @@ export const listOffsets = defineApi({
       partitions: array({
         partitionIndex: int32(),
         currentLeaderEpoch: int32('4+', { default: -1 }),
+        // Or -1 end · -2 start · 7: -3 largest timestamp · 8: -4 local start · 9: -5 end of tiered · 11: -6 first not tiered.
         timestamp: int64(),
       }),
     }),

@@ -1,11 +1,12 @@
 /** API 3: who leads which partition, and where brokers listen. Wire only, no behaviour; any thread. */
+import { OPERATIONS_NOT_ASKED_FOR } from '../authorized-operations.js';
 import { array, bool, defineApi, errorCode, int32, string, uuid } from '../schema.js';
 
 export const metadata = defineApi({
   key: 3,
   name: 'Metadata',
-  // 0 an empty list means all topics; 1 and later, null does. 4 auto-creation on request · 8 authorized operations
-  // 10 topic ids
+  // 0 an empty list means all topics; from 1 on null does, and an empty list none
+  // 4 auto-creation on request · 8 authorized operations (KIP-430) · 10 topic ids
   // 12 look-up by topic id: the name may be null · 13 an error for the whole answer (KIP-1102)
   versions: '0-13',
   flexible: 9,
@@ -45,9 +46,9 @@ export const metadata = defineApi({
         isrNodes: array(int32()),
         offlineReplicas: array('5+', int32()),
       }),
-      topicAuthorizedOperations: int32('8+', { default: -2_147_483_648 }),
+      topicAuthorizedOperations: int32('8+', { default: OPERATIONS_NOT_ASKED_FOR }),
     }),
-    clusterAuthorizedOperations: int32('8-10', { default: -2_147_483_648 }),
+    clusterAuthorizedOperations: int32('8-10', { default: OPERATIONS_NOT_ASKED_FOR }),
     errorCode: errorCode('13+'),
   },
 });

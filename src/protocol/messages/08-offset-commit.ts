@@ -4,12 +4,12 @@ import { array, defineApi, errorCode, int32, int64, string, uuid } from '../sche
 export const offsetCommit = defineApi({
   key: 8,
   name: 'OffsetCommit',
-  // 2-4 retention time · 6 leader epoch · 7 static members · 9 member epochs (KIP-848) · 10 topic ids instead of
-  // names
+  // 2-4 retention time · 6 leader epoch · 7 static members · 9 member epochs (KIP-848) · 10 topic ids
   versions: '2-10',
   flexible: 8,
   request: {
     groupId: string(),
+    // -1 for a commit from outside any group membership.
     generationIdOrMemberEpoch: int32('1+', { default: -1 }),
     memberId: string('1+'),
     groupInstanceId: string('7+', { nullable: true, default: null }),

@@ -4,11 +4,12 @@ import { array, bool, defineApi, errorCode, int32, int64, string, uuid } from '.
 export const offsetFetch = defineApi({
   key: 9,
   name: 'OffsetFetch',
-  // 1-7 one group a request, 8 and later several. 2 null means all topics · 7 require stable (KIP-447) · 9 member
-  // epochs · 10 topic ids
+  // 1-7 one group a request · 2 null means all topics · 7 require stable (KIP-447)
+  // 8 several groups (KIP-709) · 9 member epochs (KIP-848) · 10 topic ids
   versions: '1-10',
   flexible: 6,
   request: {
+    // Up to 7: one group, here and in `topics`. From 8 on: `groups`.
     groupId: string('0-7'),
     topics: array(
       '0-7',

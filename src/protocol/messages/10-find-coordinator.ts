@@ -8,7 +8,9 @@ export const findCoordinator = defineApi({
   versions: '0-6',
   flexible: 3,
   request: {
+    // Up to 3: one key, here, answered beside the error. From 4 on: `coordinatorKeys`, answered in `coordinators`.
     key: string('0-3'),
+    // 0 group · 1 transactional id · 2 share group.
     keyType: int8('1+', { default: 0 }),
     coordinatorKeys: array('4+', string()),
   },

@@ -4,8 +4,8 @@ import { array, bool, bytes, defineApi, errorCode, int32, string } from '../sche
 export const joinGroup = defineApi({
   key: 11,
   name: 'JoinGroup',
-  // 1 rebalance timeout · 4 member id first (KIP-394) · 5 static members (KIP-345) · 7 protocol type in the answer
-  // 8 reason · 9 skip assignment
+  // 1 rebalance timeout · 4 member id first (KIP-394) · 5 static members (KIP-345)
+  // 7 protocol type in the answer (KIP-559) · 8 reason (KIP-800) · 9 skip assignment (KIP-814)
   versions: '0-9',
   flexible: 6,
   request: {

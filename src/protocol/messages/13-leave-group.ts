@@ -9,6 +9,7 @@ export const leaveGroup = defineApi({
   flexible: 4,
   request: {
     groupId: string(),
+    // Up to 2: one member, here. From 3 on: `members`.
     memberId: string('0-2'),
     members: array('3+', {
       memberId: string(),

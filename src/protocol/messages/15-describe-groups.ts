@@ -1,4 +1,5 @@
 /** API 15: state and members of groups. Wire only, no behaviour; any thread. */
+import { OPERATIONS_NOT_ASKED_FOR } from '../authorized-operations.js';
 import { array, bool, bytes, defineApi, errorCode, int32, string } from '../schema.js';
 
 export const describeGroups = defineApi({
@@ -28,7 +29,7 @@ export const describeGroups = defineApi({
         memberMetadata: bytes(),
         memberAssignment: bytes(),
       }),
-      authorizedOperations: int32('3+', { default: -2_147_483_648 }),
+      authorizedOperations: int32('3+', { default: OPERATIONS_NOT_ASKED_FOR }),
     }),
   },
 });

@@ -4,8 +4,8 @@ import { defineApi, errorCode, int16, int32, int64, string } from '../schema.js'
 export const initProducerId = defineApi({
   key: 22,
   name: 'InitProducerId',
-  // 3 a producer may name its present id and epoch to be bumped (KIP-360) · 4 PRODUCER_FENCED · 5
-  // TRANSACTION_ABORTABLE
+  // 3 a producer may name its present id and epoch to be bumped (KIP-360)
+  // 4 PRODUCER_FENCED · 5 TRANSACTION_ABORTABLE (KIP-890)
   versions: '0-5',
   flexible: 2,
   request: {

@@ -8,6 +8,7 @@ export const electLeaders = defineApi({
   versions: '0-2',
   flexible: 2,
   request: {
+    // 0 preferred · 1 unclean.
     electionType: int8('1+'),
     topicPartitions: array(
       { nullable: true },

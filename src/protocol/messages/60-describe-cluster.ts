@@ -1,4 +1,5 @@
 /** API 60: brokers and cluster id (KIP-700). Wire only, no behaviour; any thread. */
+import { OPERATIONS_NOT_ASKED_FOR } from '../authorized-operations.js';
 import { array, bool, defineApi, errorCode, int8, int32, string } from '../schema.js';
 
 export const describeCluster = defineApi({
@@ -9,6 +10,7 @@ export const describeCluster = defineApi({
   flexible: 0,
   request: {
     includeClusterAuthorizedOperations: bool(),
+    // 1 brokers · 2 controllers.
     endpointType: int8('1+', { default: 1 }),
     includeFencedBrokers: bool('2+'),
   },
@@ -26,6 +28,6 @@ export const describeCluster = defineApi({
       rack: string({ nullable: true, default: null }),
       isFenced: bool('2+'),
     }),
-    clusterAuthorizedOperations: int32({ default: -2_147_483_648 }),
+    clusterAuthorizedOperations: int32({ default: OPERATIONS_NOT_ASKED_FOR }),
   },
 });

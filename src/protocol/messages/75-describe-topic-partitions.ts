@@ -1,4 +1,5 @@
 /** API 75: topics and partitions page by page (KIP-966). Wire only, no behaviour; any thread. */
+import { OPERATIONS_NOT_ASKED_FOR } from '../authorized-operations.js';
 import { array, bool, defineApi, errorCode, int32, string, struct, uuid } from '../schema.js';
 
 export const describeTopicPartitions = defineApi({
@@ -37,7 +38,7 @@ export const describeTopicPartitions = defineApi({
         lastKnownElr: array({ nullable: true, default: null }, int32()),
         offlineReplicas: array(int32()),
       }),
-      topicAuthorizedOperations: int32({ default: -2_147_483_648 }),
+      topicAuthorizedOperations: int32({ default: OPERATIONS_NOT_ASKED_FOR }),
     }),
     nextCursor: struct(
       { nullable: true, default: null },
