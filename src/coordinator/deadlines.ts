@@ -1,0 +1,117 @@
+/** Many deadlines behind one timer: a heap in which putting a deadline off costs one assignment. Main thread. */
+import { assert } from '../base/assert.js';
+import type { Clock, TimerHandle } from '../base/clock.js';
+
+/** Something that is due at a moment, or not at all. Made by {@link Deadlines.create}; its owner holds it. */
+export class Deadline {
+  /** Monotonic milliseconds; Infinity where nothing is due. */
+  dueMs = Number.POSITIVE_INFINITY;
+  /** Where its one valid entry stands in the heap; Infinity without one. Never later than `dueMs` while something is due. */
+  queuedMs = Number.POSITIVE_INFINITY;
+
+  constructor(readonly action: () => void) {}
+}
+
+interface Entry {
+  readonly atMs: number;
+  readonly deadline: Deadline;
+}
+
+/**
+ * A heartbeat moves its member's deadline forward thousands of times for every time that one is missed. So a deadline
+ * that is put off keeps its old entry in the heap: when that entry comes up early, it is queued again for the later moment.
+ */
+export class Deadlines {
+  private readonly heap: Entry[] = [];
+  private timer: TimerHandle | null = null;
+  private timerAtMs = Number.POSITIVE_INFINITY;
+  private closed = false;
+
+  constructor(private readonly clock: Clock) {}
+
+  create(action: () => void): Deadline {
+    return new Deadline(action);
+  }
+
+  /** Makes `deadline` due `delayMs` from now, whatever it was before. */
+  set(deadline: Deadline, delayMs: number): void {
+    assert(delayMs >= 0, 'a deadline must not lie in the past');
+    if (this.closed) return;
+    deadline.dueMs = this.clock.monotonicMs() + delayMs;
+    if (deadline.queuedMs <= deadline.dueMs) return;
+    this.queue(deadline);
+    this.arm();
+  }
+
+  clear(deadline: Deadline): void {
+    deadline.dueMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Nothing fires after this. */
+  close(): void {
+    this.closed = true;
+    this.timer?.cancel();
+    this.timer = null;
+    this.heap.length = 0;
+  }
+
+  private fire(): void {
+    this.timer = null;
+    this.timerAtMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.clock.monotonicMs();
+    while (!this.closed && this.heap.length > 0 && this.heap[0].atMs <= nowMs) {
+      const { atMs, deadline } = this.pop();
+      // An entry that its deadline no longer points at was replaced by an earlier one.
+      if (deadline.queuedMs !== atMs) continue;
+      deadline.queuedMs = Number.POSITIVE_INFINITY;
+      if (deadline.dueMs <= nowMs) {
+        deadline.dueMs = Number.POSITIVE_INFINITY;
+        deadline.action();
+      } else if (deadline.dueMs !== Number.POSITIVE_INFINITY) {
+        this.queue(deadline);
+      }
+    }
+    this.arm();
+  }
+
+  private arm(): void {
+    if (this.closed || this.heap.length === 0) return;
+    const { atMs } = this.heap[0];
+    if (this.timerAtMs <= atMs) return;
+    this.timer?.cancel();
+    this.timerAtMs = atMs;
+    this.timer = this.clock.after(Math.max(0, atMs - this.clock.monotonicMs()), () => this.fire());
+  }
+
+  private queue(deadline: Deadline): void {
+    const { heap } = this;
+    const entry: Entry = { atMs: deadline.dueMs, deadline };
+    deadline.queuedMs = entry.atMs;
+    let child = heap.push(entry) - 1;
+    while (child > 0) {
+      const parent = (child - 1) >> 1;
+      if (heap[parent].atMs <= entry.atMs) break;
+      heap[child] = heap[parent];
+      child = parent;
+    }
+    heap[child] = entry;
+  }
+
+  private pop(): Entry {
+    const { heap } = this;
+    const first = heap[0];
+    const last = heap.pop() as Entry;
+    if (heap.length === 0) return first;
+    let parent = 0;
+    for (;;) {
+      let child = 2 * parent + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && heap[child + 1].atMs < heap[child].atMs) child += 1;
+      if (heap[child].atMs >= last.atMs) break;
+      heap[parent] = heap[child];
+      parent = child;
+    }
+    heap[parent] = last;
+    return first;
+  }
+}

@@ -1,0 +1,92 @@
+/** One member of a classic group: who it is, what it supports, what it was given, and what it waits for. Main thread. */
+import type { joinGroup } from '../../protocol/messages/11-join-group.js';
+import type { syncGroup } from '../../protocol/messages/14-sync-group.js';
+import type { ResponseOf } from '../../protocol/schema.js';
+import type { Deadline } from '../deadlines.js';
+
+export type JoinResponse = ResponseOf<typeof joinGroup>;
+export type SyncResponse = ResponseOf<typeof syncGroup>;
+
+/** One assignor that a member offers, in order of preference, with what the leader needs to run it. */
+export interface MemberProtocol {
+  readonly name: string;
+  readonly metadata: Buffer;
+}
+
+export interface MemberIdentity {
+  readonly id: string;
+  /** Set for static members (KIP-345): the name under which the member comes back after a restart. */
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly protocols: readonly MemberProtocol[];
+}
+
+export const NO_BYTES: Buffer = Buffer.alloc(0);
+
+export class Member {
+  /** A static member that comes back gets a new id; the object stays. */
+  id: string;
+  readonly instanceId: string | null;
+  clientId: string;
+  clientHost: string;
+  sessionTimeoutMs: number;
+  rebalanceTimeoutMs: number;
+  protocols: readonly MemberProtocol[];
+  assignment: Buffer = NO_BYTES;
+  /** Joined for the first time and still waiting for its first generation: nobody heartbeats for it yet. */
+  isNew = false;
+  /** Answers the JoinGroup that waits for the join phase to end. */
+  joining: ((response: JoinResponse) => void) | null = null;
+  /** Answers the SyncGroup that waits for the leader's assignment. */
+  syncing: ((response: SyncResponse) => void) | null = null;
+  /** When the member counts as gone; made when the member is first watched. */
+  session: Deadline | null = null;
+
+  constructor(identity: MemberIdentity) {
+    this.id = identity.id;
+    this.instanceId = identity.instanceId;
+    this.clientId = identity.clientId;
+    this.clientHost = identity.clientHost;
+    this.sessionTimeoutMs = identity.sessionTimeoutMs;
+    this.rebalanceTimeoutMs = identity.rebalanceTimeoutMs;
+    this.protocols = identity.protocols;
+  }
+
+  /** Takes over what a later JoinGroup of the same member says. */
+  update(identity: MemberIdentity): void {
+    this.clientId = identity.clientId;
+    this.clientHost = identity.clientHost;
+    this.sessionTimeoutMs = identity.sessionTimeoutMs;
+    this.rebalanceTimeoutMs = identity.rebalanceTimeoutMs;
+    this.protocols = identity.protocols;
+  }
+
+  /** Empty where the member does not offer `protocol`. */
+  metadataFor(protocol: string | null): Buffer {
+    return this.protocols.find(({ name }) => name === protocol)?.metadata ?? NO_BYTES;
+  }
+
+  offersTheSame(protocols: readonly MemberProtocol[]): boolean {
+    return (
+      protocols.length === this.protocols.length &&
+      protocols.every(
+        ({ name, metadata }, i) => name === this.protocols[i].name && metadata.equals(this.protocols[i].metadata),
+      )
+    );
+  }
+
+  answerJoin(response: JoinResponse): void {
+    const answer = this.joining;
+    this.joining = null;
+    answer?.(response);
+  }
+
+  answerSync(response: SyncResponse): void {
+    const answer = this.syncing;
+    this.syncing = null;
+    answer?.(response);
+  }
+}

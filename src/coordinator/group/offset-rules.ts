@@ -1,0 +1,255 @@
+/** The rules of committed offsets: who may commit, what is kept, what is found, what may be deleted, what expires. Main thread. */
+import type { ErrorName } from '../../base/error-code.js';
+import { type Uuid, ZERO_UUID } from '../../base/uuid.js';
+import type { Topic } from '../../metadata/topic.js';
+import type { offsetCommit } from '../../protocol/messages/08-offset-commit.js';
+import type { offsetFetch } from '../../protocol/messages/09-offset-fetch.js';
+import type { offsetDelete } from '../../protocol/messages/47-offset-delete.js';
+import type { RequestOf, ResponseOf } from '../../protocol/schema.js';
+import type { ClassicGroup } from './classic-group.js';
+import type { CommittedOffset, GroupRecord, OffsetRecord } from './group-record.js';
+
+export type CommitRequest = RequestOf<typeof offsetCommit>;
+export type CommittedTopic = ResponseOf<typeof offsetCommit>['topics'][number];
+export type FetchedTopic = NonNullable<NonNullable<ResponseOf<typeof offsetFetch>['groups']>[number]['topics']>[number];
+export type OffsetDeleteRequest = RequestOf<typeof offsetDelete>;
+export type DeletedTopic = ResponseOf<typeof offsetDelete>['topics'][number];
+
+/** The catalogue, as far as offsets need it. */
+export interface GroupTopics {
+  get(name: string): Topic | undefined;
+  byId(id: Uuid): Topic | undefined;
+  onDeleted(listener: (topic: Topic) => void): void;
+}
+
+export interface AskedTopic {
+  readonly name: string;
+  readonly topicId: Uuid;
+  readonly partitionIndexes: readonly number[];
+}
+
+/** Whether the sender of `request` may commit for `group` as it stands. */
+export function checkCommit(group: ClassicGroup, request: CommitRequest): ErrorName {
+  const { generationIdOrMemberEpoch: generation, memberId, groupInstanceId } = request;
+  // Consumers that assign partitions to themselves, and administrators, commit without being members of anything.
+  if (generation < 0 && group.state === 'Empty') return 'NONE';
+  if (generation < 0 && memberId === '' && groupInstanceId === null) return 'UNKNOWN_MEMBER_ID';
+  const error = group.checkMember(memberId, groupInstanceId);
+  if (error !== 'NONE') return error;
+  if (generation !== group.generation) return 'ILLEGAL_GENERATION';
+  // The member does not know its part of this generation yet, so it can only speak for the one before.
+  return group.state === 'CompletingRebalance' ? 'REBALANCE_IN_PROGRESS' : 'NONE';
+}
+
+export interface CommitDecision {
+  readonly records: GroupRecord[];
+  readonly topics: CommittedTopic[];
+}
+
+/** `byId` from version 10 on: topics have ids there, and names before. */
+export function decideCommit(
+  request: CommitRequest,
+  topics: GroupTopics,
+  { byId, nowMs, metadataBytesMax }: { byId: boolean; nowMs: number; metadataBytesMax: number },
+): CommitDecision {
+  const records: GroupRecord[] = [];
+  const expireTimestampMs = request.retentionTimeMs === -1 ? -1 : nowMs + request.retentionTimeMs;
+  const answers = request.topics.map(({ name, topicId, partitions }) => {
+    const topic = byId ? topics.byId(topicId) : topics.get(name);
+    return {
+      name,
+      topicId,
+      partitions: partitions.map((partition) => {
+        const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition;
+        const metadata = committedMetadata ?? '';
+        let errorCode: ErrorName = 'NONE';
+        if (!topic) errorCode = byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+        else if (partitionIndex < 0 || partitionIndex >= topic.partitions.length)
+          errorCode = 'UNKNOWN_TOPIC_OR_PARTITION';
+        else if (metadata.length > metadataBytesMax) errorCode = 'OFFSET_METADATA_TOO_LARGE';
+        else {
+          const value: CommittedOffset = {
+            offset: committedOffset,
+            leaderEpoch: committedLeaderEpoch,
+            metadata,
+            commitTimestampMs: nowMs,
+            expireTimestampMs,
+            topicId: topic.id,
+          };
+          records.push({ type: 'offset', group: request.groupId, topic: topic.name, partition: partitionIndex, value });
+        }
+        return { partitionIndex, errorCode };
+      }),
+    };
+  });
+  return { records, topics: answers };
+}
+
+/** The same answers, with `error` where all was well. */
+export function withCommitError(topics: readonly CommittedTopic[], error: ErrorName): CommittedTopic[] {
+  return topics.map((topic) => ({
+    ...topic,
+    partitions: topic.partitions.map(({ partitionIndex, errorCode }) => ({
+      partitionIndex,
+      errorCode: errorCode === 'NONE' ? error : errorCode,
+    })),
+  }));
+}
+
+export function refuseCommit(request: CommitRequest, errorCode: ErrorName): CommittedTopic[] {
+  return request.topics.map(({ name, topicId, partitions }) => ({
+    name,
+    topicId,
+    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+  }));
+}
+
+function fetched(partitionIndex: number, committed: CommittedOffset | undefined, errorCode: ErrorName = 'NONE') {
+  return {
+    partitionIndex,
+    committedOffset: committed?.offset ?? -1,
+    committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+    metadata: committed?.metadata ?? '',
+    errorCode,
+  };
+}
+
+/** What `group` (undefined: a group that is not there) has committed in `asked`; null asks for all that there is. */
+export function fetchOffsets(
+  group: ClassicGroup | undefined,
+  asked: readonly AskedTopic[] | null,
+  topics: GroupTopics,
+  byId: boolean,
+): FetchedTopic[] {
+  if (asked === null) return fetchAllOffsets(group, topics, byId);
+  return asked.map(({ name: askedName, topicId, partitionIndexes }) => {
+    const name = byId ? topics.byId(topicId)?.name : askedName;
+    return {
+      name: askedName,
+      topicId,
+      partitions: partitionIndexes.map((index) =>
+        name === undefined
+          ? fetched(index, undefined, 'UNKNOWN_TOPIC_ID')
+          : fetched(index, group?.offsets.get(name, index)),
+      ),
+    };
+  });
+}
+
+function fetchAllOffsets(group: ClassicGroup | undefined, topics: GroupTopics, byId: boolean): FetchedTopic[] {
+  const all: FetchedTopic[] = [];
+  for (const name of group?.offsets.topicNames() ?? []) {
+    const topicId = topics.get(name)?.id;
+    if (topicId === undefined && byId) continue;
+    const partitions = [...(group?.offsets.ofTopic(name) ?? [])];
+    all.push({
+      name,
+      topicId: topicId ?? ZERO_UUID,
+      partitions: partitions.map(([index, committed]) => fetched(index, committed)),
+    });
+  }
+  return all;
+}
+
+/** Every asked partition with the same error. */
+export function refuseFetch(asked: readonly AskedTopic[], errorCode: ErrorName): FetchedTopic[] {
+  return asked.map(({ name, topicId, partitionIndexes }) => ({
+    name,
+    topicId,
+    partitions: partitionIndexes.map((index) => fetched(index, undefined, errorCode)),
+  }));
+}
+
+function tombstone(group: ClassicGroup, topic: string, partition: number): OffsetRecord {
+  return { type: 'offset', group: group.id, topic, partition, value: null };
+}
+
+/** Whether offsets of `group` may be deleted at all; topics that its members read are still refused one by one. */
+export function checkOffsetDelete(group: ClassicGroup): ErrorName {
+  return group.state === 'Empty' || group.isConsumerGroup ? 'NONE' : 'NON_EMPTY_GROUP';
+}
+
+export function decideOffsetDelete(
+  group: ClassicGroup,
+  request: OffsetDeleteRequest,
+  topics: GroupTopics,
+): { records: GroupRecord[]; topics: DeletedTopic[] } {
+  const records: GroupRecord[] = [];
+  const answers = request.topics.map(({ name, partitions }) => {
+    const topic = topics.get(name);
+    const isRead = group.isSubscribedTo(name);
+    return {
+      name,
+      partitions: partitions.map(({ partitionIndex }) => {
+        let errorCode: ErrorName = 'NONE';
+        if (!topic || partitionIndex < 0 || partitionIndex >= topic.partitions.length) {
+          errorCode = 'UNKNOWN_TOPIC_OR_PARTITION';
+        } else if (isRead) errorCode = 'GROUP_SUBSCRIBED_TO_TOPIC';
+        else if (group.offsets.get(name, partitionIndex)) records.push(tombstone(group, name, partitionIndex));
+        return { partitionIndex, errorCode };
+      }),
+    };
+  });
+  return { records, topics: answers };
+}
+
+/** Removes all offsets of `topic`: it was deleted. */
+export function tombstonesOfTopic(group: ClassicGroup, topic: string): GroupRecord[] {
+  return [...(group.offsets.ofTopic(topic)?.keys() ?? [])].map((partition) => tombstone(group, topic, partition));
+}
+
+/** Removes the offsets of topics that are no more, or that were made anew under the same name. */
+export function tombstonesOfLostTopics(group: ClassicGroup, topics: GroupTopics): GroupRecord[] {
+  const records: GroupRecord[] = [];
+  for (const { topic, partition, committed } of group.offsets.entries()) {
+    const id = topics.get(topic)?.id;
+    const isKnown = id !== undefined && (committed.topicId === ZERO_UUID || committed.topicId === id);
+    if (!isKnown) records.push(tombstone(group, topic, partition));
+  }
+  return records;
+}
+
+/** Removes the group with all it has. */
+export function tombstonesOfGroup(group: ClassicGroup): GroupRecord[] {
+  const records: GroupRecord[] = [];
+  for (const { topic, partition } of group.offsets.entries()) records.push(tombstone(group, topic, partition));
+  records.push({ type: 'group', group: group.id, value: null });
+  return records;
+}
+
+/**
+ * Removes what is too old. An empty group's offsets age from the moment it became empty (KIP-211), those of consumers
+ * without a group from their commit; while a group is stable, only those of topics that nobody in it reads, from their
+ * commit. A rebalancing group keeps everything. An empty group without offsets goes itself.
+ */
+export function tombstonesOfExpired(group: ClassicGroup, nowMs: number, retentionMs: number): GroupRecord[] {
+  const records: GroupRecord[] = [];
+  let kept = 0;
+  for (const { topic, partition, committed } of group.offsets.entries()) {
+    if (isExpired(group, topic, committed, nowMs, retentionMs)) records.push(tombstone(group, topic, partition));
+    else kept += 1;
+  }
+  if (kept === 0 && group.state === 'Empty' && group.pendingJoins.size === 0 && group.generation > 0) {
+    records.push({ type: 'group', group: group.id, value: null });
+  }
+  return records;
+}
+
+function isExpired(
+  group: ClassicGroup,
+  topic: string,
+  { commitTimestampMs, expireTimestampMs }: CommittedOffset,
+  nowMs: number,
+  retentionMs: number,
+): boolean {
+  let sinceMs = commitTimestampMs;
+  if (group.protocolType !== null) {
+    if (group.state === 'Empty') {
+      // What was committed later, by an administrator for one, has its full time too.
+      sinceMs = Math.max(commitTimestampMs, group.stateSinceMs);
+    } else if (group.state !== 'Stable' || !group.isConsumerGroup || group.isSubscribedTo(topic)) {
+      return false;
+    }
+  }
+  return expireTimestampMs === -1 ? nowMs - sinceMs >= retentionMs : nowMs >= expireTimestampMs;
+}

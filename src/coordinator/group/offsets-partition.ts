@@ -1,0 +1,263 @@
+/** One partition of `__consumer_offsets` with the groups that live in it: replayed from it, written to it. Main thread. */
+import type { Clock } from '../../base/clock.js';
+import type { ErrorName } from '../../base/error-code.js';
+import { KafkaError } from '../../base/kafka-error.js';
+import type { Logger } from '../../base/logger.js';
+import type { InternalLog, InternalRecord } from '../../partition/internal-log.js';
+import { MalformedRequestError } from '../../protocol/malformed-request-error.js';
+import { ClassicGroup } from './classic-group.js';
+import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from './group-record.js';
+
+const READ_RETRY_MS = 1000;
+/** More than a record's own framing takes inside a batch. */
+const RECORD_OVERHEAD_BYTES = 32;
+const BATCH_OVERHEAD_BYTES = 1024;
+
+export interface OffsetsPartitionOptions {
+  readonly index: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Opens the partition's log, making the topic where it is not there. */
+  readonly openLog: (partition: number) => Promise<InternalLog>;
+  /** Largest batch that the log takes. */
+  readonly batchBytesMax: number;
+  /** A group was read from the log: its members count as alive from now on. */
+  readonly onRead: (group: ClassicGroup) => void;
+  /** What the group showed may not be in the log: it will be read again, and what waits in it is answered with `error`. */
+  readonly onLost: (group: ClassicGroup, error: ErrorName) => void;
+}
+
+/** Records that go to the log together, and everyone that waits for them. */
+interface Batch {
+  readonly records: InternalRecord[];
+  readonly groups: Set<string>;
+  bytes: number;
+  readonly outcome: Promise<ErrorName>;
+  readonly settle: (error: ErrorName) => void;
+}
+
+/**
+ * One batch is on its way to the log at any time; what is written meanwhile gathers in the next. So a lone commit waits
+ * for nobody, and a thousand at once share one flush.
+ */
+export class OffsetsPartition {
+  private readonly groups = new Map<string, ClassicGroup>();
+  /** Oldest first. */
+  private readonly batches: Batch[] = [];
+  /** The first of `batches`, once the log has been given it: nothing may be added any more. */
+  private inFlight: Batch | null = null;
+  private readonly rereading = new Set<string>();
+  private draining = false;
+  private loaded = false;
+  private closed = false;
+  private log: InternalLog | null = null;
+
+  constructor(private readonly options: OffsetsPartitionOptions) {}
+
+  /** NONE where `groupId` may be asked for now. */
+  availability(groupId: string): ErrorName {
+    if (this.closed) return 'COORDINATOR_NOT_AVAILABLE';
+    return this.loaded && !this.rereading.has(groupId) ? 'NONE' : 'COORDINATOR_LOAD_IN_PROGRESS';
+  }
+
+  get isLoaded(): boolean {
+    return this.loaded;
+  }
+
+  get(groupId: string): ClassicGroup | undefined {
+    return this.groups.get(groupId);
+  }
+
+  getOrCreate(groupId: string): ClassicGroup {
+    let group = this.groups.get(groupId);
+    if (!group) {
+      group = new ClassicGroup(groupId);
+      this.groups.set(groupId, group);
+    }
+    return group;
+  }
+
+  all(): IterableIterator<ClassicGroup> {
+    return this.groups.values();
+  }
+
+  forget(group: ClassicGroup): void {
+    if (this.groups.get(group.id) === group) this.groups.delete(group.id);
+  }
+
+  /** There is no log yet, so there is nothing to read. */
+  startEmpty(): void {
+    this.loaded = true;
+  }
+
+  /** Resolves once every group is as the log has it. Until then nothing is answered. */
+  async load(): Promise<void> {
+    const found = await this.read(null);
+    if (this.closed) return;
+    for (const group of found.values()) this.groups.set(group.id, group);
+    this.loaded = true;
+    for (const group of found.values()) this.options.onRead(group);
+  }
+
+  /**
+   * Replays `records` into `group` at once, and resolves when they are on disk: with NONE, or with what to answer
+   * where they are not, in which case the group is read again from the log.
+   */
+  write(group: ClassicGroup, records: readonly GroupRecord[]): Promise<ErrorName> {
+    const encoded = records.map(encodeGroupRecord);
+    let bytes = 0;
+    for (const { key, value } of encoded) bytes += RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+    if (bytes + BATCH_OVERHEAD_BYTES > this.options.batchBytesMax) {
+      this.options.logger.warn({ group: group.id, bytes }, 'a group’s change is larger than a batch may be');
+      void this.reread(new Set([group.id]), 'UNKNOWN_SERVER_ERROR');
+      return Promise.resolve('UNKNOWN_SERVER_ERROR');
+    }
+    for (const record of records) group.replay(record);
+    if (group.isForgettable) this.forget(group);
+    const batch = this.batchFor(bytes);
+    batch.records.push(...encoded);
+    batch.bytes += bytes;
+    batch.groups.add(group.id);
+    if (!this.draining) {
+      this.draining = true;
+      queueMicrotask(() => void this.drain());
+    }
+    return batch.outcome;
+  }
+
+  /** The outcome of the last write that touched `groupId` and is still under way; null where there is none. */
+  settled(groupId: string): Promise<ErrorName> | null {
+    return this.batches.findLast(({ groups }) => groups.has(groupId))?.outcome ?? null;
+  }
+
+  /** Nothing is taken any more; resolves when all that was is on disk, or has failed. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const group of this.groups.values()) this.options.onLost(group, 'COORDINATOR_NOT_AVAILABLE');
+    await this.batches.at(-1)?.outcome;
+  }
+
+  private batchFor(bytes: number): Batch {
+    const last = this.batches.at(-1);
+    if (last && last !== this.inFlight && last.bytes + bytes <= this.options.batchBytesMax) return last;
+    let settle: (error: ErrorName) => void = () => undefined;
+    const outcome = new Promise<ErrorName>((resolve) => {
+      settle = resolve;
+    });
+    const batch: Batch = { records: [], groups: new Set(), bytes: BATCH_OVERHEAD_BYTES, outcome, settle };
+    this.batches.push(batch);
+    return batch;
+  }
+
+  private async drain(): Promise<void> {
+    while (this.batches.length > 0) {
+      const batch = this.batches[0];
+      this.inFlight = batch;
+      try {
+        this.log ??= await this.options.openLog(this.options.index);
+        await this.log.append(batch.records);
+      } catch (error) {
+        this.fail(error);
+        break;
+      }
+      this.inFlight = null;
+      this.batches.shift();
+      batch.settle('NONE');
+    }
+    this.inFlight = null;
+    this.draining = false;
+  }
+
+  /** What was decided after a lost record may build on it, so everything that is under way fails with it. */
+  private fail(cause: unknown): void {
+    const { logger, index } = this.options;
+    logger.error({ err: cause, partition: index }, 'group changes could not be written; the groups are read again');
+    const answer = answerFor(cause);
+    const failed = this.batches.splice(0);
+    const lost = new Set<string>();
+    for (const { groups } of failed) for (const id of groups) lost.add(id);
+    void this.reread(lost, answer);
+    for (const { settle } of failed) settle(answer);
+  }
+
+  private async reread(ids: ReadonlySet<string>, error: ErrorName): Promise<void> {
+    const lost = new Map<string, ClassicGroup>();
+    for (const id of ids) {
+      this.rereading.add(id);
+      const group = this.groups.get(id);
+      if (!group) continue;
+      lost.set(id, group);
+      this.groups.delete(id);
+      this.options.onLost(group, error);
+    }
+    const found = await this.read(ids);
+    for (const id of ids) this.rereading.delete(id);
+    if (this.closed) return;
+    for (const group of found.values()) {
+      const before = lost.get(group.id);
+      if (before) group.continueFrom(before);
+      this.groups.set(group.id, group);
+      this.options.onRead(group);
+    }
+  }
+
+  /** The groups in the log, or only those of `ids`. Tries until the log can be read. */
+  private async read(ids: ReadonlySet<string> | null): Promise<Map<string, ClassicGroup>> {
+    const { openLog, index, logger } = this.options;
+    while (!this.closed) {
+      const groups = new Map<string, ClassicGroup>();
+      try {
+        this.log ??= await openLog(index);
+        await this.log.replay((raw, offset) => {
+          const record = this.decode(raw, offset);
+          if (record === null || (ids !== null && !ids.has(record.group))) return;
+          let group = groups.get(record.group);
+          if (!group) {
+            group = new ClassicGroup(record.group);
+            groups.set(record.group, group);
+          }
+          group.replay(record);
+        });
+        for (const group of groups.values()) if (group.isForgettable) groups.delete(group.id);
+        return groups;
+      } catch (error) {
+        logger.warn({ err: error, partition: index }, 'groups could not be read from their log; trying again');
+        await this.pause(READ_RETRY_MS);
+      }
+    }
+    return new Map();
+  }
+
+  private decode(raw: InternalRecord, offset: number): GroupRecord | null {
+    try {
+      return decodeGroupRecord(raw);
+    } catch (error) {
+      if (!(error instanceof MalformedRequestError)) throw error;
+      // The batch's checksum was right, so this is how it was written, by something newer or broken: the rest still counts.
+      const { logger, index } = this.options;
+      logger.error({ err: error, partition: index, offset }, 'a record of __consumer_offsets cannot be understood');
+      return null;
+    }
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.after(ms, resolve);
+    });
+  }
+}
+
+/** What members are told where the log refused: something that makes them ask again, as far as asking again can help. */
+function answerFor(cause: unknown): ErrorName {
+  if (!(cause instanceof KafkaError)) return 'UNKNOWN_SERVER_ERROR';
+  switch (cause.error) {
+    case 'MESSAGE_TOO_LARGE':
+    case 'RECORD_LIST_TOO_LARGE':
+      return 'UNKNOWN_SERVER_ERROR';
+    case 'KAFKA_STORAGE_ERROR':
+    case 'NOT_LEADER_OR_FOLLOWER':
+      return 'NOT_COORDINATOR';
+    default:
+      return 'COORDINATOR_NOT_AVAILABLE';
+  }
+}
