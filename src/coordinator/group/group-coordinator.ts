@@ -1,5 +1,6 @@
 /** The coordinator of all classic consumer groups: finds a request's group, lets the rules decide, answers when it is on disk. Main thread. */
 import type { Clock } from '../../base/clock.js';
+import { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
 import type { BrokerConfig } from '../../config/load.js';
@@ -8,7 +9,6 @@ import type { InternalLog } from '../../partition/internal-log.js';
 import type { describeGroups } from '../../protocol/messages/15-describe-groups.js';
 import type { listGroups } from '../../protocol/messages/16-list-groups.js';
 import type { ResponseOf } from '../../protocol/schema.js';
-import { Deadlines } from '../deadlines.js';
 import { partitionOf } from '../partition-of.js';
 import type { ClassicGroup } from './classic-group.js';
 import { joinError, syncError } from './group-answers.js';

@@ -1,9 +1,9 @@
 /** What the rules of groups may ask of the world around them: time, chance, the log. Main thread. */
 import type { Clock } from '../../base/clock.js';
+import type { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
 import type { BrokerConfig } from '../../config/load.js';
-import type { Deadlines } from '../deadlines.js';
 import type { ClassicGroup } from './classic-group.js';
 import type { GroupRecord } from './group-record.js';
 
