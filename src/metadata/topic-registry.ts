@@ -10,6 +10,7 @@ import type { InternalLog } from '../partition/internal-log.js';
 import type { PartitionHandle, Partitions } from '../partition/partitions.js';
 import { Catalogue } from './catalogue.js';
 import { type BrokerConfigsRecord, type CatalogueRecord, type TopicRecord, topicKey } from './catalogue-record.js';
+import { creationOnDemand } from './internal-topics.js';
 import type { ConfigChanges, ConfigEdit, Topic, TopicCreation } from './topic.js';
 import { collisionKey, isInternalName, isReservedName, topicNameProblem } from './topic-name.js';
 
@@ -156,7 +157,7 @@ export class TopicRegistry {
     });
   }
 
-  /** The topic of that name, created with the broker's defaults where there is none. Simultaneous callers share one creation. */
+  /** The topic of that name, created where there is none: with the broker's defaults, or an internal topic as its owner needs it. Simultaneous callers share one creation. */
   ensure(name: string): Promise<Topic> {
     const topic = this.#byName.get(name);
     if (topic !== undefined) return Promise.resolve(topic);
@@ -170,7 +171,7 @@ export class TopicRegistry {
 
   async #ensure(name: string): Promise<Topic> {
     try {
-      return await this.create({ name, partitions: this.#config.get('num.partitions') });
+      return await this.create(creationOnDemand(name, this.#config));
     } catch (error) {
       // Somebody's CreateTopics was in line before us: theirs is the topic that was asked for.
       const topic = this.#byName.get(name);

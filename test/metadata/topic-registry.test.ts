@@ -100,6 +100,13 @@ describe('ensure', () => {
     assert.equal(log.appends, 1);
   });
 
+  test('makes the offsets topic as its coordinator needs it', async () => {
+    const { topics } = await startRegistry(undefined, { 'offsets.topic.num.partitions': '5' });
+    const topic = await topics.ensure('__consumer_offsets');
+    assert.ok(topic.internal && topic.logConfig.compacted && !topic.logConfig.deleted);
+    assert.equal(topic.partitions.length, 5);
+  });
+
   test('a creation that was in line before is the answer', async () => {
     const { topics } = await startRegistry();
     const created = topics.create({ name: 'logs', partitions: 7 });
