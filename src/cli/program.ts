@@ -251,7 +251,7 @@ function addDumpLog(program: Command, host: Host, run: Run): void {
 }
 
 function version(): string {
-  return (createRequire(import.meta.url)('../../../package.json') as { version: string }).version;
+  return (createRequire(import.meta.url)('millrace/package.json') as { version: string }).version;
 }
 
 /** The whole command line; `run` is given each verb's work. */

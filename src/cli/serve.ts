@@ -5,6 +5,7 @@ import type { BrokerConfig } from '../config/broker-config.js';
 import { formatAddress } from '../config/listeners.js';
 import { loadConfig } from '../config/load.js';
 import { type Broker, createBroker } from '../index.js';
+import { DataDirectoryError } from '../log/data-directory.js';
 import { CliError } from './cli-error.js';
 import type { Host } from './host.js';
 
@@ -51,8 +52,8 @@ function startFailure(error: unknown, config: BrokerConfig): unknown {
     case 'EEXIST':
       return new CliError(`${path ?? config.dataDirectories.join(', ')} cannot hold the data: ${error.message}.`);
     default:
-      // A refusal that the broker worded itself; anything with another name is a fault of ours and keeps its stack.
-      return error.name === 'StartError' ? new CliError(error.message) : error;
+      // A refusal that was worded for people; anything else is a fault of ours and keeps its stack.
+      return error instanceof DataDirectoryError ? new CliError(error.message) : error;
   }
 }
 
@@ -74,7 +75,7 @@ export async function serve(flags: ServeFlags, host: Host): Promise<number> {
   const stopped = new Promise<void>((stop) => host.onStop(() => stop()));
   const broker = await started(config);
   host.stdout.write(banner(config, broker, host));
-  const failed = new Promise<string>((fail) => broker.on('failed', (reason: Error) => fail(reason.message)));
+  const failed = new Promise<string>((fail) => broker.on('failed', fail));
   const reason = await Promise.race([stopped.then(() => null), failed]);
   await broker.close();
   if (reason === null) return 0;

@@ -1,0 +1,63 @@
+/** What topics look like from outside: names, partitions and the ends of their logs, as several verbs need them. */
+import type { ErrorName } from '../base/error-code.js';
+import { listOffsets } from '../protocol/messages/02-list-offsets.js';
+import { metadata } from '../protocol/messages/03-metadata.js';
+import type { DecodedResponseOf } from '../protocol/schema.js';
+import { checkError, type KafkaClient } from './client.js';
+
+export type TopicMetadata = DecodedResponseOf<typeof metadata>['topics'][number];
+
+/** Timestamps that ListOffsets takes for the ends of a log. */
+export const LATEST = -1;
+export const EARLIEST = -2;
+
+/** Every topic, or those named; never creates one unless asked to. */
+export async function readTopics(
+  client: KafkaClient,
+  names: readonly string[] | null,
+  allowAutoTopicCreation = false,
+): Promise<TopicMetadata[]> {
+  const topics = names?.map((name) => ({ name })) ?? null;
+  const answer = await client.request(metadata, { topics, allowAutoTopicCreation }, { versionMax: 12 });
+  return answer.topics;
+}
+
+export async function readTopic(client: KafkaClient, name: string, create = false): Promise<TopicMetadata> {
+  const [topic] = await readTopics(client, [name], create);
+  checkError(topic.errorCode, null, `Topic ${name}`);
+  return topic;
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/**
+ * One offset for each partition, in the order asked: the first at or after `timestampMs`, or {@link LATEST} or
+ * {@link EARLIEST}. -1 where there is none; null where the broker does not tell.
+ */
+export async function readOffsets(
+  client: KafkaClient,
+  partitions: readonly TopicPartition[],
+  timestampMs: number,
+): Promise<(number | null)[]> {
+  const byTopic = new Map<string, { partitionIndex: number; timestamp: number }[]>();
+  for (const { topic, partition } of partitions) {
+    const list = byTopic.get(topic) ?? [];
+    list.push({ partitionIndex: partition, timestamp: timestampMs });
+    byTopic.set(topic, list);
+  }
+  const topics = [...byTopic].map(([name, list]) => ({ name, partitions: list }));
+  const answer = await client.request(listOffsets, { replicaId: -1, topics, isolationLevel: 0, timeoutMs: 30_000 });
+  const found = new Map<string, { error: ErrorName; offset: number }>();
+  for (const topic of answer.topics) {
+    for (const { partitionIndex, errorCode, offset } of topic.partitions) {
+      found.set(`${topic.name}-${partitionIndex}`, { error: errorCode, offset });
+    }
+  }
+  return partitions.map(({ topic, partition }) => {
+    const answered = found.get(`${topic}-${partition}`);
+    return answered?.error === 'NONE' ? answered.offset : null;
+  });
+}
