@@ -1,22 +1,23 @@
-/** Flush limit: appends one batch to each of N files and makes all of them durable, round after round; prints one JSON line. */
+/** Flush limit: appends batches to each of N files and makes all of them durable, round after round; prints one JSON line. */
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Latencies } from '../load/latencies.js';
 import { loadKernel } from './kernel.js';
 
-const [directory, filesText, batchBytesText, secondsText] = process.argv.slice(2);
-const batchBytes = Number(batchBytesText);
-const batch = Buffer.alloc(batchBytes, 0x6d);
+const [directory] = process.argv.slice(2);
+const [fileCount, batchBytes, batchesPerFile, seconds] = process.argv.slice(3).map(Number);
+/** All batches that a round has for one file. */
+const share = Buffer.alloc(batchBytes * batchesPerFile, 0x6d);
 const kernel = loadKernel();
 const folder = openSync(directory, 'r');
-const files = Array.from({ length: Number(filesText) }, (_, at) => openSync(join(directory, `${at}.log`), 'w'));
+const files = Array.from({ length: fileCount }, (_, at) => openSync(join(directory, `${at}.log`), 'w'));
 const latencies = new Latencies();
 const startedMs = performance.now();
 const startedCpu = process.cpuUsage();
-const endMs = startedMs + Number(secondsText) * 1000;
+const endMs = startedMs + seconds * 1000;
 let rounds = 0;
 for (let nowMs = startedMs; nowMs < endMs; rounds++) {
-  for (const file of files) writeSync(file, batch, 0, batchBytes, rounds * batchBytes);
+  for (const file of files) writeSync(file, share, 0, share.length, rounds * share.length);
   if (kernel === null || kernel.syncfs(folder) !== 0) for (const file of files) fdatasyncSync(file);
   const doneMs = performance.now();
   latencies.record(doneMs - nowMs);
@@ -28,9 +29,9 @@ closeSync(folder);
 process.stdout.write(
   `${JSON.stringify({
     seconds: (performance.now() - startedMs) / 1000,
-    bytes: rounds * files.length * batchBytes,
+    bytes: rounds * files.length * share.length,
     records: 0,
-    requests: rounds * files.length,
+    requests: rounds * files.length * batchesPerFile,
     latencyMs: latencies.percentiles(),
     clientCpuSeconds: 0,
     serverCpuSeconds: (used.user + used.system) / 1e6,

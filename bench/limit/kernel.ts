@@ -23,7 +23,7 @@ export function loadKernel(): Kernel | null {
     throw error;
   }
   const libc = koffi.load('libc.so.6');
-  const sendfile = libc.func('ssize_t sendfile(int out, int in, void *offset, size_t count)');
+  const sendfile = libc.func('int64_t sendfile(int out, int in, void *offset, size_t count)');
   const setsockopt = libc.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
   const syncfs = libc.func('int syncfs(int fd)');
   const offset = new Int32Array(2);

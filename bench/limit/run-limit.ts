@@ -32,7 +32,7 @@ export async function runLimit(limit: Limit, cell: LoadCell, directory: string, 
   try {
     switch (limit.kind) {
       case 'flush': {
-        const args = [home, String(flushFiles), String(limit.batchBytes), String(seconds)];
+        const args = [home, flushFiles, limit.batchBytes, limit.batchesPerFile, seconds].map(String);
         const child = start('flush', args);
         return JSON.parse(await child.firstLine()) as JobResult;
       }

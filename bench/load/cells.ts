@@ -7,7 +7,7 @@ export type Limit =
   | { readonly kind: 'receive' }
   | { readonly kind: 'echo' }
   | { readonly kind: 'fetch'; readonly way: 'sendfile' | 'copy' }
-  | { readonly kind: 'flush'; readonly batchBytes: number };
+  | { readonly kind: 'flush'; readonly batchBytes: number; readonly batchesPerFile: number };
 
 export interface RunOptions {
   readonly broker: RunningBroker;
@@ -58,7 +58,11 @@ function produceCell(
 ): LoadCell {
   const batchBytes = shape.kind === 'log-lines' ? shape.batchBytes : singleBatchBytes;
   const limits: Limit[] =
-    flush === 'ack' ? [{ kind: 'flush', batchBytes }] : shape === single ? [{ kind: 'echo' }] : [{ kind: 'receive' }];
+    flush === 'ack'
+      ? [{ kind: 'flush', batchBytes, batchesPerFile: Math.ceil((connections * inFlight) / partitions) }]
+      : shape === single
+        ? [{ kind: 'echo' }]
+        : [{ kind: 'receive' }];
   return {
     kind: 'load',
     name,
