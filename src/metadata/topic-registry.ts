@@ -342,6 +342,9 @@ export class TopicRegistry {
     this.#byCollisionKey.delete(collisionKey(topic.name));
     this.#leftovers.set(topic.name, { id: topic.id, handles: topic.partitions });
     for (const listener of this.#deletedListeners) listener(topic);
+    // Whoever deletes clears at once and leaves nothing to do here; a deletion that only came to light
+    // when the log was read again has nobody else.
+    this.#inBackground(topic.name, () => this.#clearLeftovers(topic.name));
   }
 
   /** What was fine when it was set may not be known to, or allowed by, the release and settings of this run. */
@@ -428,25 +431,27 @@ export class TopicRegistry {
   /** For a deletion that the last run did not finish. */
   #finishDeletionLater(record: TopicRecord): void {
     const { name, id } = record;
-    this.catalogue
-      .exclusive(topicLock(name), async () => {
-        if (this.#byName.has(name)) {
-          // The name is in use again, so the old files were out of the way: only the tombstone was missing.
-          await this.catalogue.write(topicKey(id), null);
-          return;
-        }
-        const configs = this.#usable(name, record.configs, checkTopicConfig);
-        const logConfig = this.#config.logConfig(configs);
-        const topic = { name, id, internal: record.internal, partitions: [], configs, logConfig };
-        this.#leftovers.set(name, { id, handles: await this.#openUpTo(topic, record.partitions) });
-        await this.#clearLeftovers(name);
-      })
-      .catch((error: unknown) => {
-        this.#logger.error(
-          { err: error, topic: name },
-          'a topic deletion could not be finished; the next start tries again',
-        );
-      });
+    this.#inBackground(name, async () => {
+      if (this.#byName.has(name)) {
+        // The name is in use again, so the old files were out of the way: only the tombstone was missing.
+        await this.catalogue.write(topicKey(id), null);
+        return;
+      }
+      const configs = this.#usable(name, record.configs, checkTopicConfig);
+      const logConfig = this.#config.logConfig(configs);
+      const topic = { name, id, internal: record.internal, partitions: [], configs, logConfig };
+      this.#leftovers.set(name, { id, handles: await this.#openUpTo(topic, record.partitions) });
+      await this.#clearLeftovers(name);
+    });
+  }
+
+  #inBackground(name: string, change: () => Promise<void>): void {
+    this.catalogue.exclusive(topicLock(name), change).catch((error: unknown) => {
+      this.#logger.error(
+        { err: error, topic: name },
+        'a deletion is not finished; the next start, or the next use of the name, goes on',
+      );
+    });
   }
 
   #record(topic: LiveTopic): TopicRecord {
