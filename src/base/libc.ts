@@ -215,17 +215,17 @@ function pointIovAtProbe(koffi: typeof Koffi): void {
 
 /**
  * Whether reading the range would not wait for a disk, judged by one byte every 64 KiB and the last one (preadv2 with
- * RWF_NOWAIT). A file system that cannot say (tmpfs before 6.7, some network ones) counts as cached; so does what lies
- * behind the end of the file.
+ * RWF_NOWAIT). False also where nobody can say (another platform, some network file systems); what lies behind the end of
+ * the file counts as cached.
  */
 export function isCached(fd: number, position: number, length: number): boolean {
-  const { preadv2, errno, missing } = libc();
-  if (!preadv2) throw new Error(missing);
+  const { preadv2 } = libc();
+  if (!preadv2) return false;
   const last = position + length - 1;
   for (let at = position; at < last; at += SAMPLE_STRIDE_BYTES) {
-    if (preadv2(fd, iovec, 1, at, RWF_NOWAIT) < 0) return errno() !== EAGAIN;
+    if (preadv2(fd, iovec, 1, at, RWF_NOWAIT) < 0) return false;
   }
-  return length <= 0 || preadv2(fd, iovec, 1, last, RWF_NOWAIT) >= 0 || errno() !== EAGAIN;
+  return length <= 0 || preadv2(fd, iovec, 1, last, RWF_NOWAIT) >= 0;
 }
 
 /*

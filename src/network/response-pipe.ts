@@ -1,0 +1,295 @@
+/** From reply pieces to a socket, in order: bytes by writes of its own making, file ranges by sendfile(2) or copied. Main thread. */
+import { readSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { FileSlice } from '../base/file-slice.js';
+import { available, EAGAIN, EINTR, sendfile } from '../base/libc.js';
+import type { ReplyPiece } from '../protocol/wire.js';
+import { type Sender, type SendTurns, TURN_BYTES_PER_CONNECTION } from './send-turns.js';
+import { LARGE_STAGING_BYTES, SMALL_STAGING_BYTES, type StagingBuffers } from './staging-buffers.js';
+
+/** Where descriptors of segments come from: shared by all replies, bounded. */
+export interface SegmentFiles {
+  /** Throws what open(2) says. */
+  acquire(path: string): number;
+  release(path: string, fd: number): void;
+}
+
+/** What all pipes of a server share. */
+export interface PipeShare {
+  readonly files: SegmentFiles;
+  readonly staging: StagingBuffers;
+  readonly turns: SendTurns;
+}
+
+export interface PipeOwner {
+  /** Something left, or all of it: there may be room for more. */
+  onSent(): void;
+  /** The reply cannot be finished: the connection must go, as nothing sensible can follow half a reply. */
+  onSendFailed(reason: string): void;
+}
+
+/** What a waiting file range counts as, against the bound on waiting bytes. */
+const SLICE_COST_BYTES = 128;
+
+const ENOSYS = 38;
+const EINVAL = 22;
+const EPIPE = 32;
+const ECONNRESET = 104;
+
+/**
+ * The queue, and what takes from its head:
+ *
+ *     | bytes | bytes | range …………………………… | bytes |
+ *       small pieces, ranges up to 16 KiB and whatever sendfile cannot take: copied side by side into one write
+ *       large pieces: a write of their own             long ranges: sendfile, straight from the page cache
+ *
+ * Nothing is taken while the socket still holds bytes of the last write. So a slow reader keeps its ranges on disk and its
+ * small replies where they are, and sendfile never overtakes bytes that wait inside Node. Where sendfile finds the socket
+ * full, the next 16 KiB go through a write, whose callback says when there is room again.
+ */
+export class ResponsePipe implements Sender {
+  #queue: ReplyPiece[] = [];
+  #head = 0;
+  /** Bytes of the head piece that have left. */
+  #sentOfHead = 0;
+  #waitingBytes = 0;
+  /** The head range's descriptor, or -1. */
+  #fd = -1;
+  /** The memory of the write that the socket has not finished. */
+  #staged: Buffer | null = null;
+  /** `socket`: it holds bytes yet. `turn`: others come first. `closed`: for good. */
+  #state: 'open' | 'socket' | 'turn' | 'closed' = 'open';
+  #socketIsFull = false;
+  #sendfileWorks: boolean;
+
+  /** `socketFd` is -1 where bytes must go through Node (TLS). */
+  constructor(
+    private readonly socket: Socket,
+    private readonly socketFd: number,
+    private readonly share: PipeShare,
+    private readonly owner: PipeOwner,
+  ) {
+    this.#sendfileWorks = socketFd >= 0 && available.sendfile;
+  }
+
+  /** Bytes held in memory for this connection; ranges count next to nothing. */
+  get waitingBytes(): number {
+    return this.#waitingBytes + this.socket.writableLength;
+  }
+
+  get waitingPieces(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  get idle(): boolean {
+    return this.waitingPieces === 0 && this.socket.writableLength === 0;
+  }
+
+  /** Queues one reply; nothing is sent before {@link flush}. */
+  push(reply: readonly ReplyPiece[]): void {
+    for (const piece of reply) {
+      if (piece.length === 0) continue;
+      this.#queue.push(piece);
+      this.#waitingBytes += isRange(piece) ? SLICE_COST_BYTES : piece.length;
+    }
+  }
+
+  /** Sends what can be sent now. */
+  flush(): void {
+    if (this.#state === 'open' && this.#head < this.#queue.length) this.#pump();
+  }
+
+  /** The socket is gone: ranges are given back, nothing more is sent. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#releaseFile();
+    if (this.#staged !== null) this.share.staging.lose(this.#staged);
+    this.#staged = null;
+    this.#queue = [];
+    this.#head = 0;
+    this.#waitingBytes = 0;
+  }
+
+  onTurn(): void {
+    if (this.#state !== 'turn') return;
+    this.#state = 'open';
+    this.#pump();
+    this.owner.onSent();
+  }
+
+  #pump(): void {
+    let moved = 0;
+    try {
+      while (this.#head < this.#queue.length) {
+        if (this.socket.writableLength > 0) {
+          this.#state = 'socket';
+          return;
+        }
+        if (moved >= TURN_BYTES_PER_CONNECTION || this.share.turns.over) {
+          this.#state = 'turn';
+          this.share.turns.wait(this);
+          return;
+        }
+        const fileBytes = this.#step();
+        if (fileBytes > 0) {
+          moved += fileBytes;
+          this.share.turns.moved(fileBytes);
+        }
+        if (this.#isClosed()) return;
+      }
+      if (this.socket.writableLength > 0) this.#state = 'socket';
+    } catch (error) {
+      this.owner.onSendFailed(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** A write, or a read of a file, may have ended in {@link close}. */
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Sends something of the head; returns the file bytes that it moved. */
+  #step(): number {
+    const head = this.#queue[this.#head];
+    if (!isRange(head)) {
+      const alone = this.#head + 1 === this.#queue.length;
+      if (!alone && head.length < SMALL_STAGING_BYTES) return this.#copy();
+      this.#shift();
+      this.socket.write(head, this.#onWritten);
+      return 0;
+    }
+    if (!this.#socketIsFull && this.#wantsSendfile(head.length - this.#sentOfHead)) return this.#sendfile(head);
+    return this.#copy();
+  }
+
+  #wantsSendfile(bytes: number): boolean {
+    return this.#sendfileWorks && bytes > SMALL_STAGING_BYTES;
+  }
+
+  #sendfile(slice: FileSlice): number {
+    if (this.#fd === -1) this.#fd = this.share.files.acquire(slice.path);
+    const wanted = Math.min(slice.length - this.#sentOfHead, TURN_BYTES_PER_CONNECTION);
+    const sent = sendfile(this.socketFd, this.#fd, slice.position + this.#sentOfHead, wanted);
+    if (sent > 0) {
+      this.#sliceSent(slice, sent);
+      return sent;
+    }
+    if (sent === -EAGAIN) {
+      this.#socketIsFull = true;
+    } else if (sent === -EINVAL || sent === -ENOSYS) {
+      // Some file systems have no sendfile; this connection copies from here on.
+      this.#sendfileWorks = false;
+    } else if (sent === 0) {
+      this.owner.onSendFailed(endsEarly(slice, this.#sentOfHead));
+    } else if (sent === -EPIPE || sent === -ECONNRESET) {
+      this.owner.onSendFailed('the client closed it while a reply was sent');
+    } else if (sent !== -EINTR) {
+      this.owner.onSendFailed(`sendfile of ${slice.path} failed with errno ${-sent}`);
+    }
+    return 0;
+  }
+
+  /** Puts pieces side by side into one buffer, and that into one write; returns the file bytes among them. */
+  #copy(): number {
+    const { staging } = this.share;
+    const buffer = staging.take(this.#socketIsFull ? SMALL_STAGING_BYTES : this.#copyableBytes());
+    let filled = 0;
+    let fileBytes = 0;
+    while (filled < buffer.length && this.#head < this.#queue.length) {
+      const head = this.#queue[this.#head];
+      const rest = head.length - this.#sentOfHead;
+      const room = buffer.length - filled;
+      if (!isRange(head)) {
+        if (rest > room) break;
+        filled += head.copy(buffer, filled);
+        this.#shift();
+      } else {
+        if (!this.#socketIsFull && this.#wantsSendfile(rest)) break;
+        const bytes = Math.min(rest, room);
+        const read = this.#read(head, buffer, filled, bytes);
+        if (read === 0) break;
+        filled += read;
+        fileBytes += read;
+        this.#sliceSent(head, read);
+        if (this.#socketIsFull) break;
+      }
+    }
+    this.#socketIsFull = false;
+    if (filled === 0 || this.#isClosed()) {
+      staging.give(buffer);
+      return 0;
+    }
+    this.socket.write(filled === buffer.length ? buffer : buffer.subarray(0, filled), this.#onWritten);
+    if (this.socket.writableLength === 0) staging.give(buffer);
+    else if (this.#isClosed()) staging.lose(buffer);
+    else this.#staged = buffer;
+    return fileBytes;
+  }
+
+  /** Bytes at the head of the queue that {@link #copy} would take, counted no further than matters. */
+  #copyableBytes(): number {
+    let bytes = -this.#sentOfHead;
+    for (let i = this.#head; i < this.#queue.length && bytes < LARGE_STAGING_BYTES; i++) {
+      const piece = this.#queue[i];
+      if (isRange(piece) && this.#wantsSendfile(piece.length)) break;
+      bytes += piece.length;
+    }
+    return bytes;
+  }
+
+  #read(slice: FileSlice, into: Buffer, at: number, bytes: number): number {
+    if (this.#fd === -1) this.#fd = this.share.files.acquire(slice.path);
+    const read = readSync(this.#fd, into, at, bytes, slice.position + this.#sentOfHead);
+    if (read === 0) this.owner.onSendFailed(endsEarly(slice, this.#sentOfHead));
+    return read;
+  }
+
+  #sliceSent(slice: FileSlice, bytes: number): void {
+    this.#sentOfHead += bytes;
+    if (this.#sentOfHead === slice.length) this.#shift();
+  }
+
+  #shift(): void {
+    const piece = this.#queue[this.#head];
+    this.#waitingBytes -= isRange(piece) ? SLICE_COST_BYTES : piece.length;
+    this.#releaseFile();
+    this.#sentOfHead = 0;
+    this.#head++;
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 64 && this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #releaseFile(): void {
+    if (this.#fd === -1) return;
+    const head = this.#queue[this.#head] as FileSlice;
+    this.share.files.release(head.path, this.#fd);
+    this.#fd = -1;
+  }
+
+  /** After every write, also after those that went out at once: then there is nothing to do. */
+  readonly #onWritten = (error?: Error | null): void => {
+    // A failed write destroys the socket, and with it this pipe.
+    if (error || this.#state !== 'socket' || this.socket.writableLength > 0) return;
+    if (this.#staged !== null) {
+      this.share.staging.give(this.#staged);
+      this.#staged = null;
+    }
+    this.#state = 'open';
+    this.#pump();
+    this.owner.onSent();
+  };
+}
+
+function isRange(piece: ReplyPiece): piece is FileSlice {
+  return !(piece instanceof Buffer);
+}
+
+function endsEarly(slice: FileSlice, sent: number): string {
+  return `${slice.path} ends at byte ${slice.position + sent}, before the reply that ends at ${slice.position + slice.length}`;
+}
