@@ -1,4 +1,5 @@
 /** Which topics there are: names, ids, partitions and settings, kept in the catalogue. Main thread. */
+import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { KafkaError } from '../base/kafka-error.js';
 import type { Logger } from '../base/logger.js';
@@ -12,13 +13,9 @@ import { Catalogue } from './catalogue.js';
 import { type BrokerConfigsRecord, type CatalogueRecord, type TopicRecord, topicKey } from './catalogue-record.js';
 import { creationOnDemand } from './internal-topics.js';
 import type { ConfigChanges, ConfigEdit, Topic, TopicCreation } from './topic.js';
-import { collisionKey, isInternalName, isReservedName, topicNameProblem } from './topic-name.js';
-
-/** As in Kafka: more at once is a mistake rather than a wish. */
-const PARTITIONS_AT_ONCE_MAX = 10_000;
-
-/** Partitions dealt to shards before the event loop has its turn: about a millisecond. */
-const PARTITIONS_PER_SLICE = 128;
+import { checkCreation, checkGrowth, checkTopicConfigs } from './topic-creation.js';
+import { collisionKey } from './topic-name.js';
+import { TopicPartitions } from './topic-partitions.js';
 
 /** Topic that the registry may still change. */
 interface LiveTopic extends Topic {
@@ -38,9 +35,8 @@ export interface TopicRegistryOptions {
 export class TopicRegistry {
   /** Also keeps producer-id blocks and the node's epoch. */
   readonly catalogue: Catalogue;
-  readonly #partitions: Partitions;
+  readonly #partitions: TopicPartitions;
   readonly #logger: Logger;
-  readonly #clock: Clock;
   /** Settings from the command line, the environment and the file. */
   readonly #staticConfig: BrokerConfig;
   #config: BrokerConfig;
@@ -60,9 +56,8 @@ export class TopicRegistry {
   constructor({ config, log, partitions, logger, clock }: TopicRegistryOptions) {
     this.#staticConfig = config;
     this.#config = config;
-    this.#partitions = partitions;
+    this.#partitions = new TopicPartitions(partitions, clock, logger);
     this.#logger = logger;
-    this.#clock = clock;
     this.catalogue = new Catalogue({ log, clock, logger, apply: (key, record) => this.#apply(key, record) });
   }
 
@@ -133,7 +128,7 @@ export class TopicRegistry {
     const { name } = creation;
     return this.catalogue.exclusive(topicLock(name), async () => {
       const configs = creation.configs ?? new Map<string, string>();
-      this.#checkCreation(creation, configs);
+      checkCreation(creation, this.#byCollisionKey.get(collisionKey(name)), this.#config);
       const internal = creation.internal ?? false;
       if (creation.validateOnly) {
         return { name, id: ZERO_UUID, internal, partitions: [], configs, logConfig: this.#config.logConfig(configs) };
@@ -151,8 +146,8 @@ export class TopicRegistry {
         deleting: false,
       });
       const topic = this.#byId.get(id);
-      if (topic === undefined) throw new KafkaError('UNKNOWN_SERVER_ERROR');
-      await this.#whenOpened(topic.partitions);
+      assert(topic !== undefined, `topic ${name} was applied but is not registered`);
+      await this.#partitions.whenOpened(topic.partitions);
       return topic;
     });
   }
@@ -197,18 +192,10 @@ export class TopicRegistry {
     await this.catalogue.exclusive(topicLock(name), async () => {
       const topic = this.#require(name);
       const count = topic.partitions.length;
-      if (total <= count) {
-        throw new KafkaError(
-          'INVALID_PARTITIONS',
-          total === count
-            ? `Topic '${name}' already has ${count} partition(s).`
-            : `Topic '${name}' has ${count} partition(s); a topic cannot shrink to ${total}.`,
-        );
-      }
-      if (total - count > PARTITIONS_AT_ONCE_MAX) throw tooManyPartitions(total - count);
+      checkGrowth(name, count, total);
       if (validateOnly) return;
       await this.catalogue.write(topicKey(topic.id), { ...this.#record(topic), partitions: total });
-      await this.#whenOpened(topic.partitions.slice(count));
+      await this.#partitions.whenOpened(topic.partitions.slice(count));
     });
   }
 
@@ -217,7 +204,7 @@ export class TopicRegistry {
     await this.catalogue.exclusive(topicLock(name), async () => {
       const topic = this.#require(name);
       const configs = merged(topic.configs, typeof changes === 'function' ? changes(topic.configs) : changes);
-      this.#checkTopicConfigs(configs);
+      checkTopicConfigs(configs, this.#config);
       if (validateOnly) return;
       await this.catalogue.write(topicKey(topic.id), { ...this.#record(topic), configs: Object.fromEntries(configs) });
     });
@@ -261,30 +248,6 @@ export class TopicRegistry {
     return topic;
   }
 
-  #checkCreation({ name, partitions, internal }: TopicCreation, configs: ReadonlyMap<string, string>): void {
-    const problem = topicNameProblem(name);
-    if (problem !== null) throw new KafkaError('INVALID_TOPIC_EXCEPTION', problem);
-    if (isReservedName(name) || (isInternalName(name) && !internal)) {
-      throw new KafkaError('INVALID_REQUEST', `Topic '${name}' belongs to the broker; clients cannot create it.`);
-    }
-    const taken = this.#byCollisionKey.get(collisionKey(name));
-    if (taken === name) throw new KafkaError('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`);
-    if (taken !== undefined) {
-      throw new KafkaError(
-        'INVALID_TOPIC_EXCEPTION',
-        `Topic '${name}' is too much like '${taken}': names may not differ only in '.' and '_'.`,
-      );
-    }
-    if (partitions < 1) throw new KafkaError('INVALID_PARTITIONS', 'A topic has at least one partition.');
-    if (partitions > PARTITIONS_AT_ONCE_MAX) throw tooManyPartitions(partitions);
-    this.#checkTopicConfigs(configs);
-  }
-
-  #checkTopicConfigs(configs: ReadonlyMap<string, string>): void {
-    const problem = this.#config.checkTopicConfigs(configs);
-    if (problem !== null) throw new KafkaError('INVALID_CONFIG', problem);
-  }
-
   #withDynamic(configs: ReadonlyMap<string, string>): BrokerConfig {
     try {
       return this.#staticConfig.withDynamic(configs);
@@ -322,7 +285,7 @@ export class TopicRegistry {
     const topic: LiveTopic = { name, id, internal, partitions: [], configs, logConfig };
     // Taken before partitions are opened, which may take several turns of the event loop.
     this.#byCollisionKey.set(collisionKey(name), name);
-    topic.partitions = await this.#openUpTo(topic, record.partitions);
+    topic.partitions = await this.#partitions.grownTo(topic, record.partitions);
     this.#byName.set(name, topic);
     this.#byId.set(id, topic);
     for (const listener of this.#createdListeners) listener(topic);
@@ -332,7 +295,7 @@ export class TopicRegistry {
     topic.configs = this.#usable(topic.name, record.configs, checkTopicConfig);
     this.#reconfigure(topic);
     if (record.partitions > topic.partitions.length) {
-      topic.partitions = await this.#openUpTo(topic, record.partitions);
+      topic.partitions = await this.#partitions.grownTo(topic, record.partitions);
     }
   }
 
@@ -370,55 +333,16 @@ export class TopicRegistry {
     const logConfig = this.#config.logConfig(topic.configs);
     if (JSON.stringify(logConfig) === JSON.stringify(topic.logConfig)) return;
     topic.logConfig = logConfig;
-    for (const handle of topic.partitions) this.#partitions.reconfigure(handle, logConfig);
+    this.#partitions.reconfigure(topic.partitions, logConfig);
   }
 
-  // ---- Partitions
-
-  /** The topic's handles grown to `total`, a slice at a time so that thousands do not hold up everyone else. */
-  async #openUpTo(topic: LiveTopic, total: number): Promise<readonly PartitionHandle[]> {
-    const handles = [...topic.partitions];
-    while (handles.length < total) {
-      const sliceEnd = Math.min(total, handles.length + PARTITIONS_PER_SLICE);
-      for (let index = handles.length; index < sliceEnd; index++) {
-        handles.push(this.#partitions.open({ topic: topic.name, topicId: topic.id, index, config: topic.logConfig }));
-      }
-      if (sliceEnd < total) await this.#nextTurn();
-    }
-    return handles;
-  }
-
-  #nextTurn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.after(0, resolve);
-    });
-  }
-
-  /** Waits for new partitions. One that cannot open does not undo a creation that is already durable: it is offline. */
-  async #whenOpened(handles: readonly PartitionHandle[]): Promise<void> {
-    const results = await Promise.allSettled(handles.map((handle) => this.#partitions.opened(handle)));
-    results.forEach((result, at) => {
-      if (result.status === 'fulfilled') return;
-      const { topic, index } = handles[at];
-      this.#logger.error({ err: result.reason, topic, partition: index }, 'a new partition could not be opened');
-    });
-  }
+  // ---- Deletion
 
   /** Removes what a deleted topic of that name left, then forgets it. Rejects with a retriable KafkaError where that fails. */
   async #clearLeftovers(name: string): Promise<void> {
     const leftovers = this.#leftovers.get(name);
     if (leftovers === undefined) return;
-    const results = await Promise.allSettled(
-      leftovers.handles.filter((handle) => handle.state !== 'removed').map((handle) => this.#partitions.remove(handle)),
-    );
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure !== undefined) {
-      this.#logger.error({ err: failure.reason, topic: name }, 'files of a deleted topic could not be removed');
-      throw new KafkaError(
-        'KAFKA_STORAGE_ERROR',
-        `Files of the deleted topic '${name}' could not be removed; try again.`,
-      );
-    }
+    await this.#partitions.remove(name, leftovers.handles);
     this.#leftovers.delete(name);
     try {
       await this.catalogue.write(topicKey(leftovers.id), null);
@@ -440,7 +364,7 @@ export class TopicRegistry {
       const configs = this.#usable(name, record.configs, checkTopicConfig);
       const logConfig = this.#config.logConfig(configs);
       const topic = { name, id, internal: record.internal, partitions: [], configs, logConfig };
-      this.#leftovers.set(name, { id, handles: await this.#openUpTo(topic, record.partitions) });
+      this.#leftovers.set(name, { id, handles: await this.#partitions.grownTo(topic, record.partitions) });
       await this.#clearLeftovers(name);
     });
   }
@@ -454,17 +378,11 @@ export class TopicRegistry {
     });
   }
 
+  /** The durable record of a topic that is registered. */
   #record(topic: LiveTopic): TopicRecord {
-    return {
-      type: 'topic',
-      version: 1,
-      name: topic.name,
-      id: topic.id,
-      partitions: topic.partitions.length,
-      internal: topic.internal,
-      configs: Object.fromEntries(topic.configs),
-      deleting: false,
-    };
+    const record = this.catalogue.get(topicKey(topic.id));
+    assert(record?.type === 'topic', `topic ${topic.name} is registered without a record`);
+    return record;
   }
 }
 
@@ -480,11 +398,4 @@ function merged(current: ReadonlyMap<string, string>, changes: ConfigChanges): M
     else configs.set(name, value);
   }
   return configs;
-}
-
-function tooManyPartitions(count: number): KafkaError {
-  return new KafkaError(
-    'POLICY_VIOLATION',
-    `${count} partitions at once are too many: at most ${PARTITIONS_AT_ONCE_MAX} in one request.`,
-  );
 }
