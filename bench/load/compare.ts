@@ -6,6 +6,7 @@ import { blobBatch } from './batches.js';
 import type { Contender } from './broker.js';
 import type { Cell, LoadCell } from './cells.js';
 import { type Figures, figuresOf, type Ranges, rangesOf, startFigures } from './figures.js';
+import { LoadedTopics } from './loaded-topics.js';
 import { noiseMs } from './machine.js';
 import { CpuWindow } from './process-stat.js';
 import { seconds } from './produce-job.js';
@@ -55,7 +56,7 @@ interface Entrant {
 
 export async function compare(plan: Plan): Promise<Row[]> {
   const rows: Row[] = [];
-  const loaded = new Map<string, Promise<string>>();
+  const loaded = new LoadedTopics();
   for (const cell of plan.cells) {
     plan.say(`${cell.name}: ${cell.title}`);
     const entrants = cell.kind === 'start' ? startEntrants(plan) : loadEntrants(plan, cell, loaded);
@@ -68,7 +69,7 @@ export async function compare(plan: Plan): Promise<Row[]> {
       rows.push({ cell: cell.name, title: cell.title, who, isLimit, runs, ranges, failure });
     }
   }
-  for (const topic of loaded.values()) await topic;
+  await loaded.deleteAll();
   return rows;
 }
 
@@ -102,7 +103,7 @@ function describe(figures: Figures): string {
   return parts.join(', ');
 }
 
-function loadEntrants(plan: Plan, cell: LoadCell, loaded: Map<string, Promise<string>>): Entrant[] {
+function loadEntrants(plan: Plan, cell: LoadCell, loaded: LoadedTopics): Entrant[] {
   const contenders = plan.contenders.map((contender) => {
     return entrant(contender.name, false, () => runLoad(contender, cell, plan, loaded));
   });
@@ -126,22 +127,12 @@ function entrant(who: string, isLimit: boolean, run: () => Promise<Figures>): En
 
 let topicsMade = 0;
 
-async function runLoad(
-  contender: Contender,
-  cell: LoadCell,
-  plan: Plan,
-  loaded: Map<string, Promise<string>>,
-): Promise<Figures> {
+async function runLoad(contender: Contender, cell: LoadCell, plan: Plan, loaded: LoadedTopics): Promise<Figures> {
   const broker = await contender.broker(cell.flush);
   const { secondsPerRun } = plan;
   if (cell.preloadBytes > 0) {
-    const key = `${contender.name} ${cell.preloadBytes}`;
-    let topic = loaded.get(key);
-    if (topic === undefined) {
-      topic = preload(contender, cell);
-      loaded.set(key, topic);
-    }
-    return figuresOf(await runBlaster(cell.job({ broker, topic: await topic, seconds: secondsPerRun })));
+    const topic = await loaded.topicOf(contender, cell);
+    return figuresOf(await runBlaster(cell.job({ broker, topic, seconds: secondsPerRun })));
   }
   const topic = `bench-${process.pid}-${topicsMade++}`;
   const admin = await Admin.open(broker.host, broker.port);
@@ -153,32 +144,6 @@ async function runLoad(
   } finally {
     admin.close();
   }
-}
-
-/** Fills a topic that all cells of the same size then read. */
-async function preload(contender: Contender, cell: LoadCell): Promise<string> {
-  const broker = await contender.broker(cell.flush);
-  const topic = `bench-${process.pid}-loaded`;
-  const admin = await Admin.open(broker.host, broker.port);
-  await admin.createTopic(topic, cell.partitions, contender.topicConfigs(cell.flush));
-  admin.close();
-  const { host, port, pid } = broker;
-  await runBlaster({
-    kind: 'produce',
-    host,
-    port,
-    topic,
-    partitions: cell.partitions,
-    serverPid: pid,
-    warmUpSeconds: 0,
-    seconds: 60,
-    connections: 4,
-    inFlight: 4,
-    acks: 1,
-    shape: { kind: 'log-lines', batchBytes: 64 * 1024 },
-    bytesMax: cell.preloadBytes,
-  });
-  return topic;
 }
 
 async function runStart(contender: Contender): Promise<Figures> {

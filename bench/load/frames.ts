@@ -106,11 +106,11 @@ export function produceFrame({ topic, partition, acks, correlationId, batch }: P
 /**
  * Where things are in the reply to {@link produceFrame}, counted from the frame's length:
  *
- *   0        4              8      12      14+n     18+n   22+n     26+n    28+n
- *   | length | correlation  | 1    | n     | topic  | 1    | index  | error | base offset …
+ *   0        4             8      12     14      14+n   18+n    22+n    24+n
+ *   | length | correlation | 1    | n    | topic | 1    | index | error | base offset …
  */
 export function produceReplyErrorPosition(topic: string): number {
-  return 26 + Buffer.byteLength(topic);
+  return 22 + Buffer.byteLength(topic);
 }
 
 /** A reply to {@link produceFrame} that says that all is well: what the echo limit answers. */
@@ -170,8 +170,8 @@ export function fetchBytesMaxPosition(topic: string): number {
 /**
  * Where things are in the reply to a Fetch for one partition, counted from the frame's length:
  *
- *   0        4             8          12      14        18     22      24+n    28+n    32+n   34+n     42+n   50+n   58+n
- *   | length | correlation | throttle | error | session | 1    | topic | 1     | index | error| high w.| lso  | start| aborted count
+ *   0        4             8          12      14        18  22  24      24+n 28+n    32+n    34+n      42+n  50+n    58+n
+ *   | length | correlation | throttle | error | session | 1 | n | topic | 1  | index | error | high w. | lso | start | aborted count
  */
 export function fetchReplyPositions(topic: string): { error: number; highWatermark: number; abortedCount: number } {
   const topicBytes = Buffer.byteLength(topic);
