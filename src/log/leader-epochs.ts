@@ -1,6 +1,12 @@
 /** Which leader epoch began at which offset: tells clients whether history was cut under them (KIP-101). Lives on shards. */
+
+import { join } from 'node:path';
 import type { LeaderEpoch, Offset } from '../base/units.js';
-import { parseCheckpointLines } from './checkpoint.js';
+import { baseOffsetOf, leaderEpochOf } from '../record/record-batch.js';
+import { parseCheckpointLines, readTextFile } from './checkpoint.js';
+import type { FileSystem } from './file-system.js';
+import type { Segment } from './segment.js';
+import type { SegmentSearch } from './segment-search.js';
 
 export const LEADER_EPOCH_FILE = 'leader-epoch-checkpoint';
 
@@ -77,25 +83,53 @@ export class LeaderEpochs {
     return { leaderEpoch: this.epochs[next - 1], endOffset: this.starts[next] ?? logEndOffset };
   }
 
+  clear(): void {
+    this.shorten(0);
+  }
+
   encode(): string {
     const lines = this.epochs.map((epoch, i) => `${epoch} ${this.starts[i]}\n`);
     return `0\n${lines.length}\n${lines.join('')}`;
   }
 
-  /** null where `text` is no such checkpoint: then the epochs are read from the batches. */
-  static decode(text: string): LeaderEpochs | null {
+  /** Takes over what a checkpoint says; false, and then empty, where `text` is none. */
+  decode(text: string): boolean {
+    this.clear();
     const lines = parseCheckpointLines(text);
-    if (lines === null) return null;
-    const epochs = new LeaderEpochs();
+    if (lines === null) return false;
     for (const line of lines) {
       const match = /^(\d+) (\d+)$/.exec(line);
-      if (match === null) return null;
-      const epoch = Number(match[1]);
-      const start = Number(match[2]);
-      if (epoch <= epochs.latest || start < (epochs.starts.at(-1) ?? 0)) return null;
-      epochs.assign(epoch, start);
+      const epoch = Number(match?.[1]);
+      const start = Number(match?.[2]);
+      if (match === null || epoch <= this.latest || start < (this.starts.at(-1) ?? 0)) {
+        this.clear();
+        return false;
+      }
+      this.assign(epoch, start);
     }
-    epochs.changed = false;
-    return epochs;
+    this.changed = false;
+    return true;
+  }
+}
+
+/** Fills `epochs` from the partition's checkpoint, or from batch headers where that is missing or broken. */
+export function loadLeaderEpochs(
+  files: FileSystem,
+  directory: string,
+  segments: readonly Segment[],
+  search: SegmentSearch,
+  epochs: LeaderEpochs,
+): void {
+  const text = readTextFile(files, join(directory, LEADER_EPOCH_FILE));
+  if (text !== null && epochs.decode(text)) return;
+  epochs.clear();
+  const firsts = segments.map((segment) => search.firstHeader(segment, leaderEpochOf) ?? -1);
+  for (let i = 0; i < segments.length; i++) {
+    epochs.assign(firsts[i], segments[i].baseOffset);
+    // Epochs only rise: where the next segment begins in the same one, none began in this.
+    if (i + 1 < segments.length && firsts[i + 1] === firsts[i]) continue;
+    search.visitFrom(segments[i], segments[i].baseOffset, ({ bytes, at }) => {
+      epochs.assign(leaderEpochOf(bytes, at), baseOffsetOf(bytes, at));
+    });
   }
 }

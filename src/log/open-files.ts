@@ -8,16 +8,23 @@ interface OpenFile {
   /** Writes that were not flushed: closing could lose the error of their write-back. */
   dirty: boolean;
   lastUse: number;
+  /** `lastUse` at the last sweep, and since when it has been that. */
+  seenUse: number;
+  idleSinceMs: number;
 }
 
 /** Part of the unused descriptors that goes at once when the limit is met, so that the search is seldom. */
 const EVICTED_SHARE = 8;
+/** What nobody touched for so long is closed. */
+const IDLE_MAX_MS = 10_000;
 const WINDOW_BYTES = 64 * 1024;
+const RECOVERY_WINDOW_BYTES = 1024 * 1024;
 
 export class OpenFiles {
   private readonly byPath = new Map<string, OpenFile>();
   private tick = 0;
   private scratch: Buffer | null = null;
+  private recoveryScratch: Buffer | null = null;
 
   constructor(
     private readonly files: FileSystem,
@@ -34,6 +41,12 @@ export class OpenFiles {
     return this.scratch;
   }
 
+  /** The same for recoveries: of another size, so that a search in between does not disturb one. */
+  get recoveryWindow(): Buffer {
+    this.recoveryScratch ??= Buffer.allocUnsafeSlow(RECOVERY_WINDOW_BYTES);
+    return this.recoveryScratch;
+  }
+
   /** The descriptor for `path`, opened now unless it is open. @throws StorageError */
   descriptor(path: string, mode: OpenMode): number {
     const open = this.byPath.get(path);
@@ -43,7 +56,7 @@ export class OpenFiles {
     }
     if (this.byPath.size >= this.filesMax) this.evict();
     const fd = onDisk('open', path, () => this.files.open(path, mode));
-    this.byPath.set(path, { path, fd, dirty: false, lastUse: ++this.tick });
+    this.byPath.set(path, { path, fd, dirty: false, lastUse: ++this.tick, seenUse: 0, idleSinceMs: 0 });
     return fd;
   }
 
@@ -74,6 +87,18 @@ export class OpenFiles {
 
   closeAll(): void {
     for (const path of [...this.byPath.keys()]) this.close(path);
+  }
+
+  /** To be called now and then, with a clock that never goes back: closes what has not been used for ten seconds. */
+  closeIdle(nowMs: number): void {
+    for (const open of [...this.byPath.values()]) {
+      if (open.seenUse !== open.lastUse) {
+        open.seenUse = open.lastUse;
+        open.idleSinceMs = nowMs;
+      } else if (!open.dirty && nowMs - open.idleSinceMs >= IDLE_MAX_MS) {
+        this.close(open.path);
+      }
+    }
   }
 
   /** Dirty files stay open even beyond the limit: the next flush frees them. */

@@ -31,6 +31,8 @@ export interface SearchParts {
 }
 
 export class SegmentSearch {
+  /** After `cut`: base offset of the batch at the boundary, -1 where the boundary is the end or the edge of damage. */
+  cutOffset: Offset = -1;
   /** Stands on the batch that the last search found; its header may be read until the next one. */
   readonly walk: BatchWalk;
 
@@ -49,6 +51,7 @@ export class SegmentSearch {
 
   /** The boundary where batches that begin at `from` stop fitting into `limitBytes`; `end` where all of them fit. */
   cut(segment: Segment, from: FilePosition, limitBytes: number, end: FilePosition): FilePosition {
+    this.cutOffset = -1;
     const sound = segment.soundUntil(from, end);
     if (from + limitBytes >= sound) return sound;
     const entries = this.offsetEntries(segment);
@@ -57,7 +60,10 @@ export class SegmentSearch {
     this.startAt(segment, start, sound);
     let boundary = start;
     while (this.walk.next()) {
-      if (this.walk.position + this.walk.size > from + limitBytes) return this.walk.position;
+      if (this.walk.position + this.walk.size > from + limitBytes) {
+        this.cutOffset = baseOffsetOf(this.walk.bytes, this.walk.at);
+        return this.walk.position;
+      }
       boundary = this.walk.position + this.walk.size;
     }
     if (boundary === start && start > from) {
@@ -109,6 +115,12 @@ export class SegmentSearch {
       }
     }
     return { timestampMs: segment.maxTimestampMs, offset: segment.maxTimestampOffset };
+  }
+
+  /** What `read` makes of the segment's first header; null where there is none. */
+  firstHeader<T>(segment: Segment, read: (bytes: Uint8Array, at: number) => T): T | null {
+    this.startAt(segment, 0, segment.writtenBytes);
+    return this.step(segment) ? read(this.walk.bytes, this.walk.at) : null;
   }
 
   /** Visits the headers of all batches from `offset` on; stops early, and says so with false, where bytes are no batch. */
@@ -218,13 +230,11 @@ export class SegmentSearch {
       segment.note(this.walk.bytes, this.walk.at, this.walk.position, this.walk.size, config.indexIntervalBytes);
     }
     writeIndexFiles(files, openFiles, segment);
+    segment.releaseIndexes();
   }
 }
 
-/**
- * Writes the indexes in memory to their files and lets go of them. Not durable by itself: what a cut of power leaves is
- * checked when it is used.
- */
+/** Writes the indexes in memory to their files. Not durable by itself: what a cut of power leaves is checked when used. */
 export function writeIndexFiles(files: FileSystem, openFiles: OpenFiles, segment: Segment): void {
   const { offsets, times } = segment;
   if (offsets === null || times === null) return;
@@ -233,6 +243,4 @@ export function writeIndexFiles(files: FileSystem, openFiles: OpenFiles, segment
   openFiles.close(segment.timeIndexPath);
   files.writeFileAtomically(segment.indexPath, offsets.encode(), false);
   files.writeFileAtomically(segment.timeIndexPath, times.encode(), false);
-  segment.offsets = null;
-  segment.times = null;
 }

@@ -14,6 +14,17 @@ export interface DamagedRange {
   readonly endOffset: Offset;
 }
 
+/** A segment before a turn, so that the turn can be taken back. */
+export interface SegmentMark {
+  readonly offsetEntries: number;
+  readonly timeEntries: number;
+  readonly maxTimestampMs: number;
+  readonly maxTimestampOffset: Offset;
+  readonly bytesSinceEntry: number;
+  readonly firstAppendMs: number;
+  readonly lastAppendMs: number;
+}
+
 export class Segment {
   readonly path: string;
   readonly indexPath: string;
@@ -22,7 +33,11 @@ export class Segment {
   writtenBytes: FilePosition = 0;
   /** What it will hold once everything staged is written. */
   stagedBytes: FilePosition = 0;
+  /** How far the present write has come. */
+  pendingBytes: FilePosition = 0;
   flushedBytes: FilePosition = 0;
+  /** What the flush that is under way covers. */
+  collectedBytes: FilePosition = 0;
   /** In memory while batches are added, null when sealed: then they are searched in their files. */
   offsets: OffsetIndex | null = null;
   times: TimeIndex | null = null;
@@ -47,6 +62,46 @@ export class Segment {
   /** Path of the producer snapshot that was taken when the segment began. */
   get snapshotPath(): string {
     return `${this.directory}/${segmentFileName(this.baseOffset, '.snapshot')}`;
+  }
+
+  /** The file holds `bytes` valid bytes, all of them believed to be on disk. */
+  holds(bytes: FilePosition): void {
+    this.writtenBytes = bytes;
+    this.stagedBytes = bytes;
+    this.pendingBytes = bytes;
+    this.flushedBytes = bytes;
+    this.collectedBytes = bytes;
+  }
+
+  mark(): SegmentMark {
+    return {
+      offsetEntries: this.offsets?.count ?? 0,
+      timeEntries: this.times?.count ?? 0,
+      maxTimestampMs: this.maxTimestampMs,
+      maxTimestampOffset: this.maxTimestampOffset,
+      bytesSinceEntry: this.bytesSinceEntry,
+      firstAppendMs: this.firstAppendMs,
+      lastAppendMs: this.lastAppendMs,
+    };
+  }
+
+  /** Forgets what was staged since `mark`. */
+  restore(mark: SegmentMark): void {
+    this.stagedBytes = this.writtenBytes;
+    this.pendingBytes = this.writtenBytes;
+    if (this.offsets !== null) this.offsets.count = mark.offsetEntries;
+    if (this.times !== null) this.times.count = mark.timeEntries;
+    this.maxTimestampMs = mark.maxTimestampMs;
+    this.maxTimestampOffset = mark.maxTimestampOffset;
+    this.bytesSinceEntry = mark.bytesSinceEntry;
+    this.firstAppendMs = mark.firstAppendMs;
+    this.lastAppendMs = mark.lastAppendMs;
+  }
+
+  /** From now on the indexes are searched in their files. */
+  releaseIndexes(): void {
+    this.offsets = null;
+    this.times = null;
   }
 
   /** Begins with empty indexes in memory. */

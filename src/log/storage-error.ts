@@ -24,12 +24,12 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Runs `action`; what it throws becomes a {@link StorageError} that says what could not be done to which file. */
+/** Runs `action`; a system error becomes a {@link StorageError} that says what could not be done to which file. */
 export function onDisk<T>(what: string, path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof StorageError) throw error;
+    if (error instanceof StorageError || codeOf(error) === '') throw error;
     throw new StorageError(`Could not ${what} ${path}: ${(error as Error).message}`, path, error);
   }
 }

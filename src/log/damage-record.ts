@@ -1,0 +1,49 @@
+/**
+ * Which byte ranges of a partition are damaged, kept beside its segments so that a clean start need not look for them again.
+ *
+ * ```
+ *  damaged-ranges:   millrace-damaged-ranges 1 CRC-32C-of-the-rest-in-hex \n
+ *                    (segment-base-offset position end-position start-offset end-offset \n)*
+ * ```
+ */
+import { join } from 'node:path';
+import { crc32c } from '../record/crc32c.js';
+import { readTextFile } from './checkpoint.js';
+import type { FileSystem } from './file-system.js';
+import type { Segment } from './segment.js';
+
+export const DAMAGE_FILE = 'damaged-ranges';
+const TITLE = 'millrace-damaged-ranges 1';
+
+function checksum(body: string): string {
+  return crc32c(Buffer.from(body)).toString(16).padStart(8, '0');
+}
+
+/** Writes what the segments know; nothing where no segment is damaged and there is no file. */
+export function writeDamage(files: FileSystem, directory: string, segments: readonly Segment[]): void {
+  const path = join(directory, DAMAGE_FILE);
+  const lines = segments.flatMap((segment) =>
+    segment.damaged.map(
+      (range) =>
+        `${segment.baseOffset} ${range.position} ${range.endPosition} ${range.startOffset} ${range.endOffset}\n`,
+    ),
+  );
+  if (lines.length === 0 && !files.exists(path)) return;
+  const body = lines.join('');
+  files.writeFileAtomically(path, Buffer.from(`${TITLE} ${checksum(body)}\n${body}`));
+}
+
+/** Tells the segments what was written about them. False where the file is there and cannot be believed. */
+export function readDamage(files: FileSystem, directory: string, segments: readonly Segment[]): boolean {
+  const text = readTextFile(files, join(directory, DAMAGE_FILE));
+  if (text === null) return true;
+  const lineEnd = text.indexOf('\n');
+  const body = text.slice(lineEnd + 1);
+  if (text.slice(0, lineEnd) !== `${TITLE} ${checksum(body)}`) return false;
+  for (const line of body.split('\n').filter((entry) => entry !== '')) {
+    const [base, position, endPosition, startOffset, endOffset] = line.split(' ').map(Number);
+    const segment = segments.find((candidate) => candidate.baseOffset === base);
+    segment?.damaged.push({ position, endPosition, startOffset, endOffset });
+  }
+  return true;
+}

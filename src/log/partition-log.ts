@@ -1,0 +1,702 @@
+/**
+ * One partition on disk: append, locate, flush, recover. Synchronous; owned by one shard, which alone writes its files.
+ *
+ * A turn of the shard is `stage` for each batch (decides, stamps, remembers), then one `write` (one writev for each file),
+ * then a group commit over many logs (`collectUnflushed`, sync, `onFlushed`). What is staged is not part of the log until
+ * it is written: a full disk takes the whole turn back.
+ */
+import { basename, dirname, join } from 'node:path';
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import type { ErrorName } from '../base/error-code.js';
+import type { Logger } from '../base/logger.js';
+import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
+import type { Uuid } from '../base/uuid.js';
+import type { LogConfig } from '../config/log-config.js';
+import { validateBatch } from '../record/batch-validator.js';
+import {
+  baseSequenceOf,
+  lastOffsetDeltaOf,
+  producerEpochOf,
+  producerIdOf,
+  stampLogAppendTime,
+  stampPlace,
+} from '../record/record-batch.js';
+import { PARTITION_METADATA_FILE, readPartitionTopicId, writePartitionTopicId } from './checkpoint.js';
+import { readDamage } from './damage-record.js';
+import type { FileSystem } from './file-system.js';
+import type { FlushSet } from './flush-set.js';
+import { type EpochEndOffset, LEADER_EPOCH_FILE, LeaderEpochs, loadLeaderEpochs } from './leader-epochs.js';
+import { readLogFolder, snapshotPathAt } from './log-folder.js';
+import { type Located, type LogPlace, locate, maxTimestamp, offsetAtTime, type RecordAtTime } from './log-reader.js';
+import type { OpenFiles } from './open-files.js';
+import { type RestoreParts, restoreHistory, restoreProducers } from './producer-restore.js';
+import { encodeProducerSnapshot } from './producer-snapshot.js';
+import { ProducerState, type SequenceVerdict } from './producer-state.js';
+import { Recovery } from './recovery.js';
+import { Segment } from './segment.js';
+import { DELETED_SUFFIX } from './segment-name.js';
+import { openActiveSegment } from './segment-open.js';
+import { SegmentSearch, writeIndexFiles } from './segment-search.js';
+import { StagedTurn } from './staged-turn.js';
+import { onDisk, StorageError } from './storage-error.js';
+
+const OFFSET_SPAN_MAX = 0x7fffffff;
+const RECOVERY_SLICE_BYTES = 64 * 1024 * 1024;
+
+/** What became of a staged batch; the caller owns and reuses it. Counts only once `write` (and the flush) succeeded. */
+export interface AppendOutcome {
+  error: ErrorName;
+  /** More about the error than its own sentence, or null. */
+  message: string | null;
+  /** Offset of the batch's first record: the original one for a duplicate. -1 on error. */
+  baseOffset: Offset;
+  /** -1 where the topic keeps the producer's timestamps. */
+  logAppendTimeMs: number;
+  /** True where the batch had been stored before and nothing was staged. */
+  duplicate: boolean;
+  /** Where the batch will lie; -1 for duplicates and errors. */
+  segmentBase: Offset;
+  position: FilePosition;
+  length: number;
+}
+
+export function emptyOutcome(): AppendOutcome {
+  return {
+    error: 'NONE',
+    message: null,
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    duplicate: false,
+    segmentBase: -1,
+    position: -1,
+    length: 0,
+  };
+}
+
+export interface PartitionLogOptions {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly openFiles: OpenFiles;
+  readonly log: Logger;
+  /** `<data folder>/<topic>-<partition>` */
+  readonly directory: string;
+  readonly topicId: Uuid;
+  readonly config: LogConfig;
+  /** Stamped on everything that is appended; raised to the log's own last epoch where that is higher. */
+  readonly leaderEpoch: LeaderEpoch;
+  /** Everything below was flushed; the scan after a crash begins in its segment. */
+  readonly recoveryPoint: Offset;
+  readonly logStartOffset: Offset;
+  /** The log was closed by `close`, nothing needs to be scanned. */
+  readonly clean: boolean;
+}
+
+export class PartitionLog {
+  readonly directory: string;
+  readonly segments: Segment[] = [];
+  readonly search: SegmentSearch;
+  readonly files: FileSystem;
+  readonly openFiles: OpenFiles;
+  /** Where the log's last written and last flushed batches end. */
+  readonly written: LogPlace = { offset: 0, segmentBase: 0, position: 0 };
+  readonly flushed: LogPlace = { offset: 0, segmentBase: 0, position: 0 };
+  private readonly collected: LogPlace = { offset: 0, segmentBase: 0, position: 0 };
+  private readonly clock: Clock;
+  private readonly log: Logger;
+  private readonly topicId: Uuid;
+  private readonly producers = new ProducerState();
+  private readonly epochs = new LeaderEpochs();
+  private readonly turn: StagedTurn;
+  private config: LogConfig;
+  /** Offsets of the producer snapshots in the folder, rising. */
+  private readonly snapshots: Offset[] = [];
+  private recovery: Recovery | null = null;
+  /** Set once the disk broke its word: nothing is appended until the log was read again. */
+  private failure: StorageError | null = null;
+  private epoch: LeaderEpoch;
+  private startOffset: Offset;
+  private stagedEndOffset: Offset = 0;
+  /** Producers' batches before this offset were not read yet; -1 where nothing is missing. */
+  private historyFrom: Offset = -1;
+  private folderIsReady = false;
+  private parentHasNewEntry = false;
+  private folderHasNewEntry = false;
+  /** Something was appended, rolled or removed since the log was opened. */
+  private changed = false;
+  private firstUnflushedMs = -1;
+
+  private constructor(private readonly options: PartitionLogOptions) {
+    this.directory = options.directory;
+    this.files = options.files;
+    this.clock = options.clock;
+    this.openFiles = options.openFiles;
+    this.log = options.log;
+    this.topicId = options.topicId;
+    this.config = options.config;
+    this.epoch = options.leaderEpoch;
+    this.startOffset = options.logStartOffset;
+    const searchConfig = (): LogConfig => this.config;
+    this.search = new SegmentSearch({
+      files: this.files,
+      openFiles: this.openFiles,
+      log: this.log,
+      get config() {
+        return searchConfig();
+      },
+    });
+    this.turn = new StagedTurn(this);
+  }
+
+  // --- opening and closing
+
+  /**
+   * Opens the log of a folder; where there is none, nothing is made before the first append. Not usable before
+   * {@link recoverSlice} says true. @throws StorageError
+   */
+  static open(options: PartitionLogOptions): PartitionLog {
+    const log = new PartitionLog(options);
+    onDisk('open', options.directory, () => log.load(options.clean, options.recoveryPoint));
+    return log;
+  }
+
+  private load(clean: boolean, recoveryPoint: Offset): void {
+    const { files, directory } = this;
+    this.putStrangerAside();
+    const folder = readLogFolder(files, directory, this.log);
+    this.folderIsReady = false;
+    this.segments.splice(0, this.segments.length, ...folder.segments);
+    this.snapshots.splice(0, this.snapshots.length, ...folder.snapshots);
+    this.producers.clear();
+    this.historyFrom = -1;
+    if (this.segments.length === 0) {
+      this.finishOpening(this.startOffset);
+      return;
+    }
+    const damageIsKnown = readDamage(files, directory, this.segments);
+    if (!damageIsKnown)
+      this.log.warn({ log: directory }, 'The list of damaged ranges cannot be read: all is checked again.');
+    loadLeaderEpochs(files, directory, this.segments, this.search, this.epochs);
+    const active = this.segments[this.segments.length - 1];
+    if (clean && damageIsKnown) {
+      const endOffset = openActiveSegment(files, this.search, active, this.config.indexIntervalBytes);
+      if (endOffset !== null) {
+        this.historyFrom = restoreProducers(this.restoreParts(), this.producers, endOffset);
+        this.finishOpening(endOffset);
+        return;
+      }
+      this.log.warn(
+        { segment: active.path },
+        'The last segment is not as it was left and is checked from its beginning.',
+      );
+    }
+    const from = damageIsKnown ? (clean ? active.baseOffset : recoveryPoint) : 0;
+    this.recovery = new Recovery(
+      {
+        ...this.restoreParts(),
+        openFiles: this.openFiles,
+        config: this.config,
+        epochs: this.epochs,
+        producers: this.producers,
+        removeSnapshot: (offset) => this.removeSnapshot(offset),
+      },
+      from,
+    );
+  }
+
+  /** Does about `budgetBytes` of recovery; true when the log may be used. @throws StorageError */
+  recoverSlice(budgetBytes: number): boolean {
+    const { recovery } = this;
+    if (recovery === null) return true;
+    if (!onDisk('recover', this.directory, () => recovery.slice(budgetBytes))) return false;
+    this.recovery = null;
+    this.historyFrom = recovery.historyFrom;
+    this.changed = true;
+    this.finishOpening(recovery.endOffset);
+    return true;
+  }
+
+  private finishOpening(endOffset: Offset): void {
+    const active = this.segments.at(-1);
+    const first = this.segments[0];
+    if (first !== undefined && endOffset < this.startOffset) {
+      throw new StorageError(
+        `${this.directory} ends at offset ${endOffset}, but its log is said to start at ${this.startOffset}: records are ` +
+          'missing, and what is left is not touched. Bring the files back, or remove the folder to begin empty.',
+        this.directory,
+      );
+    }
+    if (first !== undefined) this.startOffset = Math.max(this.startOffset, first.baseOffset);
+    this.epochs.truncateFromEnd(endOffset);
+    this.epoch = Math.max(this.options.leaderEpoch, this.epochs.latest);
+    this.stagedEndOffset = endOffset;
+    place(this.written, endOffset, active);
+    place(this.flushed, endOffset, active);
+    this.firstUnflushedMs = -1;
+    this.failure = null;
+  }
+
+  /** A folder with another topic's id is what a deleted topic of the same name left behind: it is renamed, never served. */
+  private putStrangerAside(): void {
+    const { files, directory } = this;
+    const id = readPartitionTopicId(files, directory);
+    if (id === null || id === this.topicId) return;
+    const aside = besideName(directory, id, 'stray');
+    this.log.warn(
+      { folder: directory, renamedTo: aside },
+      `The folder belongs to another topic (id ${id}) and is put aside.`,
+    );
+    files.rename(directory, aside);
+    files.fsyncDirectory(dirname(directory));
+  }
+
+  private restoreParts(): RestoreParts {
+    const { files, clock, log, directory, segments, snapshots, search } = this;
+    return { files, clock, log, directory, segments, snapshots, search };
+  }
+
+  /** Writes and flushes everything, and what a quick start needs; then lets go of all files. @throws StorageError */
+  close(): void {
+    this.write();
+    if (this.changed && this.failure === null) onDisk('close', this.directory, () => this.leaveClean());
+    this.openFiles.closeUnder(this.directory);
+  }
+
+  private leaveClean(): void {
+    const { files, openFiles, directory, segments } = this;
+    const active = segments.at(-1);
+    if (active === undefined) return;
+    for (const segment of segments) {
+      if (segment.flushedBytes < segment.writtenBytes) files.fdatasync(openFiles.descriptor(segment.path, 'write'));
+      segment.collectedBytes = segment.writtenBytes;
+    }
+    writeIndexFiles(files, openFiles, active);
+    files.writeFileAtomically(
+      snapshotPathAt(directory, this.written.offset),
+      encodeProducerSnapshot(this.producers),
+      false,
+    );
+    this.addSnapshot(this.written.offset);
+    this.saveLeaderEpochs();
+    files.fsyncDirectory(directory);
+    if (this.parentHasNewEntry) files.fsyncDirectory(dirname(directory));
+    this.settleFlush(this.written);
+  }
+
+  /** Closes all files without flushing; nothing may be asked of this log any more, except {@link reopenAfterFailure}. */
+  abandon(): void {
+    this.failure ??= new StorageError(`${this.directory} was abandoned`, this.directory);
+    this.openFiles.closeUnder(this.directory);
+  }
+
+  /** Makes the next reads come from the disk itself: after a failed flush memory may hold what the disk does not. */
+  dropCache(): void {
+    const { files } = this;
+    for (const segment of this.segments) {
+      if (!files.exists(segment.path)) continue;
+      onDisk('drop the cached pages of', segment.path, () => {
+        const fd = files.open(segment.path, 'read');
+        files.dropCache(fd);
+        files.close(fd);
+      });
+    }
+  }
+
+  /** Forgets everything and reads the log again from the disk, as after a crash. @throws StorageError */
+  reopenAfterFailure(): void {
+    this.abandon();
+    this.dropCache();
+    onDisk('open', this.directory, () => this.load(false, this.flushed.offset));
+    while (!this.recoverSlice(RECOVERY_SLICE_BYTES));
+  }
+
+  /** Renames the folder out of the way, durably. Returns what is to be deleted; the log is of no use any more. */
+  remove(): string[] {
+    const { files, directory } = this;
+    this.abandon();
+    if (!files.exists(directory)) return [];
+    const garbage = besideName(directory, this.topicId, 'delete');
+    onDisk('rename', directory, () => {
+      files.rename(directory, garbage);
+      files.fsyncDirectory(dirname(directory));
+    });
+    return [garbage];
+  }
+
+  reconfigure(config: LogConfig): void {
+    this.config = config;
+  }
+
+  // --- appending
+
+  /**
+   * Decides on the batch in `bytes[start, start + length)`, gives it its place, stamps that into `bytes`, and keeps a view
+   * of it until {@link write}. No file is touched, except that a sequence out of order may make older headers be read.
+   * @throws StorageError from that reading
+   */
+  stage(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    nowMs: number,
+    fromClient: boolean,
+    outcome: AppendOutcome,
+  ): void {
+    outcome.baseOffset = -1;
+    outcome.logAppendTimeMs = -1;
+    outcome.duplicate = false;
+    outcome.segmentBase = -1;
+    outcome.position = -1;
+    outcome.length = length;
+    if (this.failure !== null) {
+      outcome.error = 'KAFKA_STORAGE_ERROR';
+      outcome.message = this.failure.message;
+      return;
+    }
+    outcome.error = validateBatch(bytes, start, length, this.config, nowMs, fromClient, outcome);
+    if (outcome.error !== 'NONE') return;
+    const producerId = producerIdOf(bytes, start);
+    if (producerId >= 0 && fromClient && !this.isNext(bytes, start, producerId, outcome)) return;
+    const { turn } = this;
+    if (!turn.isOpen) turn.begin(this.epochs.length);
+    const baseOffset = this.stagedEndOffset;
+    const segment = this.segmentFor(length, lastOffsetDeltaOf(bytes, start), nowMs);
+    if (this.config.timestampType === 'LogAppendTime') {
+      stampLogAppendTime(bytes, start, length, nowMs);
+      outcome.logAppendTimeMs = nowMs;
+    }
+    stampPlace(bytes, start, baseOffset, this.epoch);
+    if (producerId >= 0) {
+      this.producers.rememberBefore(producerId);
+      this.producers.append(bytes, start, nowMs);
+    }
+    this.epochs.assign(this.epoch, baseOffset);
+    outcome.baseOffset = baseOffset;
+    outcome.segmentBase = segment.baseOffset;
+    outcome.position = segment.stagedBytes;
+    segment.note(bytes, start, segment.stagedBytes, length, this.config.indexIntervalBytes);
+    segment.stagedBytes += length;
+    segment.lastAppendMs = nowMs;
+    if (segment.firstAppendMs < 0) segment.firstAppendMs = nowMs;
+    this.stagedEndOffset = baseOffset + lastOffsetDeltaOf(bytes, start) + 1;
+    turn.add(bytes.subarray(start, start + length), segment);
+  }
+
+  /** True where the producer's batch is the next one; otherwise `outcome` has the error, or the place of the original. */
+  private isNext(bytes: Uint8Array, start: number, producerId: number, outcome: AppendOutcome): boolean {
+    const { producers } = this;
+    const epoch = producerEpochOf(bytes, start);
+    const firstSequence = baseSequenceOf(bytes, start);
+    const delta = lastOffsetDeltaOf(bytes, start);
+    let verdict: SequenceVerdict = producers.check(producerId, epoch, firstSequence, delta);
+    if (verdict === 'OUT_OF_ORDER_SEQUENCE_NUMBER' && this.historyFrom >= 0) {
+      // A snapshot holds one batch of each producer; the four before it are read when somebody repeats one of them.
+      onDisk('read', this.directory, () => restoreHistory(this.restoreParts(), producers, this.historyFrom));
+      this.historyFrom = -1;
+      verdict = producers.check(producerId, epoch, firstSequence, delta);
+    }
+    if (verdict === 'next') return true;
+    if (verdict === 'repeated') {
+      const original = producers.repeated;
+      assert(original !== null, 'a repeated batch has an original');
+      outcome.duplicate = true;
+      outcome.baseOffset = original.lastOffset - original.offsetDelta;
+      if (this.config.timestampType === 'LogAppendTime') outcome.logAppendTimeMs = original.timestampMs;
+      return false;
+    }
+    outcome.error = verdict;
+    outcome.message = producers.message;
+    return false;
+  }
+
+  /** The segment that takes a batch of `length` bytes: the active one, or a new one where that is full or old. */
+  private segmentFor(length: number, lastOffsetDelta: number, nowMs: number): Segment {
+    const active = this.segments.at(-1);
+    if (active === undefined) return this.beginSegment();
+    if (active.stagedBytes === 0 && active.offsets !== null) return active;
+    const { segmentBytesMax, segmentMs, indexBytesMax } = this.config;
+    const isFull =
+      active.stagedBytes + length > segmentBytesMax ||
+      nowMs - active.firstAppendMs >= segmentMs ||
+      active.indexesAreFull(indexBytesMax) ||
+      this.stagedEndOffset + lastOffsetDelta - active.baseOffset >= OFFSET_SPAN_MAX;
+    if (!isFull) return active;
+    const snapshot = encodeProducerSnapshot(this.producers);
+    const opened = this.beginSegment();
+    this.turn.roll(active, opened, snapshot);
+    return opened;
+  }
+
+  private beginSegment(): Segment {
+    const segment = new Segment(this.directory, this.stagedEndOffset);
+    segment.startIndexes();
+    this.segments.push(segment);
+    return segment;
+  }
+
+  /**
+   * Writes everything staged. @throws StorageError, and then nothing of it is part of the log: where `full` is set the log
+   * stands as before and may be used on, otherwise it has to be read again.
+   */
+  write(): void {
+    const { turn } = this;
+    if (!turn.isOpen) return;
+    const makesFiles = turn.makesFiles;
+    try {
+      onDisk('make', this.directory, () => this.readyFolder());
+      turn.write();
+      if (this.epochs.changed) onDisk('write the epochs of', this.directory, () => this.saveLeaderEpochs());
+    } catch (error) {
+      throw this.undoTurn(error);
+    }
+    for (const offset of turn.rolledAt()) this.addSnapshot(offset);
+    turn.commit(this.config.flush !== 'never');
+    this.producers.keepTurn();
+    if (makesFiles) this.folderHasNewEntry = true;
+    this.changed = true;
+    place(this.written, this.stagedEndOffset, this.segments.at(-1));
+    if (this.firstUnflushedMs < 0) this.firstUnflushedMs = this.clock.monotonicMs();
+  }
+
+  /** Back to before the turn; where even that fails, or the disk is not merely full, the log is done for. */
+  private undoTurn(error: unknown): unknown {
+    const cause = error instanceof StorageError ? error : null;
+    this.producers.undoTurn();
+    this.epochs.shorten(this.turn.epochsBefore);
+    this.stagedEndOffset = this.written.offset;
+    try {
+      this.turn.undo();
+    } catch (second) {
+      this.failure = second instanceof StorageError ? second : new StorageError(String(second), this.directory, second);
+      return this.failure;
+    }
+    if (cause === null || !cause.full) this.failure = cause ?? new StorageError(String(error), this.directory, error);
+    return error;
+  }
+
+  /** Seals the active segment and begins a new one, unless nothing is in it. @throws StorageError */
+  roll(): void {
+    this.write();
+    const active = this.segments.at(-1);
+    if (active === undefined || active.writtenBytes === 0) return;
+    this.turn.begin(this.epochs.length);
+    const snapshot = encodeProducerSnapshot(this.producers);
+    this.turn.roll(active, this.beginSegment(), snapshot);
+    this.write();
+  }
+
+  private readyFolder(): void {
+    if (this.folderIsReady) return;
+    const { files, directory } = this;
+    if (files.mkdir(directory)) this.parentHasNewEntry = true;
+    if (!files.exists(join(directory, PARTITION_METADATA_FILE))) {
+      writePartitionTopicId(files, directory, this.topicId);
+      this.folderHasNewEntry = true;
+    }
+    this.folderIsReady = true;
+  }
+
+  /** Not waited for: what a crash leaves of it is made good from the batches. */
+  private saveLeaderEpochs(): void {
+    if (!this.epochs.changed) return;
+    this.files.writeFileAtomically(join(this.directory, LEADER_EPOCH_FILE), Buffer.from(this.epochs.encode()), false);
+    this.epochs.changed = false;
+  }
+
+  private addSnapshot(offset: Offset): void {
+    if (!this.snapshots.includes(offset)) this.snapshots.push(offset);
+    this.snapshots.sort((a, b) => a - b);
+  }
+
+  private removeSnapshot(offset: Offset): void {
+    const at = this.snapshots.indexOf(offset);
+    if (at < 0) return;
+    this.snapshots.splice(at, 1);
+    this.files.unlink(snapshotPathAt(this.directory, offset));
+  }
+
+  // --- flushing
+
+  /** Adds all that must be made durable for the log to be flushed up to its present end. @throws StorageError */
+  collectUnflushed(set: FlushSet): void {
+    const { segments } = this;
+    for (let i = segments.length - 1; i >= 0; i--) {
+      const segment = segments[i];
+      if (segment.flushedBytes < segment.writtenBytes) set.addFile(this.openFiles.descriptor(segment.path, 'write'));
+      else if (segment.writtenBytes > 0) break;
+      segment.collectedBytes = segment.writtenBytes;
+    }
+    if (this.folderHasNewEntry) set.addDirectory(this.directory);
+    if (this.parentHasNewEntry) set.addDirectory(dirname(this.directory));
+    copyPlace(this.written, this.collected);
+  }
+
+  /** What was collected last is on disk. */
+  onFlushed(): void {
+    this.settleFlush(this.collected);
+  }
+
+  private settleFlush(upTo: Readonly<LogPlace>): void {
+    const { segments } = this;
+    copyPlace(upTo, this.flushed);
+    for (let i = segments.length - 1; i >= 0; i--) {
+      const segment = segments[i];
+      if (segment.flushedBytes >= segment.collectedBytes && segment.collectedBytes > 0) break;
+      segment.flushedBytes = segment.collectedBytes;
+      if (segment.flushedBytes === segment.writtenBytes) this.openFiles.markClean(segment.path);
+    }
+    this.folderHasNewEntry = false;
+    this.parentHasNewEntry = false;
+    this.firstUnflushedMs = this.flushed.offset < this.written.offset ? this.clock.monotonicMs() : -1;
+  }
+
+  // --- what a log knows of itself
+
+  get logStartOffset(): Offset {
+    return this.startOffset;
+  }
+
+  /** The next offset to be written; what is only staged does not count. */
+  get logEndOffset(): Offset {
+    return this.written.offset;
+  }
+
+  get flushedEndOffset(): Offset {
+    return this.flushed.offset;
+  }
+
+  get leaderEpoch(): LeaderEpoch {
+    return this.epoch;
+  }
+
+  get sizeBytes(): number {
+    let bytes = 0;
+    for (const segment of this.segments) bytes += segment.writtenBytes;
+    return bytes;
+  }
+
+  get unflushedRecords(): number {
+    return this.written.offset - this.flushed.offset;
+  }
+
+  /** When the oldest unflushed batch was written, by the clock that never goes back; -1 where all is flushed. */
+  get unflushedSinceMs(): number {
+    return this.firstUnflushedMs;
+  }
+
+  get endSegmentBase(): Offset {
+    return this.written.segmentBase;
+  }
+
+  get endPosition(): FilePosition {
+    return this.written.position;
+  }
+
+  get flushedSegmentBase(): Offset {
+    return this.flushed.segmentBase;
+  }
+
+  get flushedPosition(): FilePosition {
+    return this.flushed.position;
+  }
+
+  // --- reading
+
+  /** See {@link locate}. @throws StorageError */
+  locate(offset: Offset, maxBytes: number, upToOffset: Offset, wholeFirst: boolean): Located | null {
+    return locate(this, offset, maxBytes, upToOffset, wholeFirst);
+  }
+
+  /** See {@link offsetAtTime}. @throws StorageError, KafkaError CORRUPT_MESSAGE */
+  offsetAtTime(timestampMs: number, upTo: Offset): RecordAtTime | null {
+    return offsetAtTime(this, timestampMs, Math.min(upTo, this.written.offset));
+  }
+
+  /** See {@link maxTimestamp}. @throws StorageError, KafkaError CORRUPT_MESSAGE */
+  maxTimestamp(upTo: Offset): RecordAtTime | null {
+    return maxTimestamp(this, Math.min(upTo, this.written.offset));
+  }
+
+  endOfEpoch(epoch: LeaderEpoch): EpochEndOffset {
+    return this.epochs.endOf(epoch, this.epoch, this.written.offset);
+  }
+
+  // --- removing
+
+  /**
+   * Moves the log start up to `offset` (never down, never beyond the end) and takes segments that lie wholly below it out
+   * of the log. Returns the renamed files, to be unlinked when no reader holds them. @throws StorageError
+   */
+  deleteRecordsBefore(offset: Offset): string[] {
+    if (offset <= this.startOffset) return [];
+    this.startOffset = Math.min(offset, this.written.offset);
+    this.epochs.truncateFromStart(this.startOffset);
+    this.changed = true;
+    let gone = 0;
+    while (gone + 1 < this.segments.length && this.segments[gone + 1].baseOffset <= this.startOffset) gone++;
+    return this.takeOut(this.segments.slice(0, gone));
+  }
+
+  /** Applies `retention.ms` (by arrival of a segment's last batch) and `retention.bytes`. As {@link deleteRecordsBefore}. */
+  deleteExpired(nowMs: number): string[] {
+    const { retentionMs, retentionBytes, deleted } = this.config;
+    if (!deleted) return [];
+    let excessBytes = retentionBytes < 0 ? -1 : this.sizeBytes - retentionBytes;
+    let upTo = this.startOffset;
+    for (const segment of this.segments) {
+      const isOld = retentionMs >= 0 && segment.lastAppendMs >= 0 && nowMs - segment.lastAppendMs > retentionMs;
+      excessBytes -= segment.writtenBytes;
+      if (segment.writtenBytes === 0 || !(isOld || excessBytes >= 0)) break;
+      // The new segment's name is what the log end is known by once all before it is gone.
+      if (segment === this.segments.at(-1)) this.roll();
+      upTo = this.segments[this.segments.indexOf(segment) + 1].baseOffset;
+    }
+    return this.deleteRecordsBefore(upTo);
+  }
+
+  private takeOut(gone: readonly Segment[]): string[] {
+    if (gone.length === 0) return [];
+    const { files, openFiles, directory } = this;
+    const renamed: string[] = [];
+    onDisk('remove segments of', directory, () => {
+      // Whatever the log goes on with must be found after a crash before anything is taken away.
+      if (this.folderHasNewEntry) files.fsyncDirectory(directory);
+      for (const segment of gone) {
+        for (const path of [segment.path, segment.indexPath, segment.timeIndexPath, segment.snapshotPath]) {
+          openFiles.close(path);
+          if (!files.exists(path)) continue;
+          files.rename(path, path + DELETED_SUFFIX);
+          renamed.push(path + DELETED_SUFFIX);
+        }
+        const snapshot = this.snapshots.indexOf(segment.baseOffset);
+        if (snapshot >= 0) this.snapshots.splice(snapshot, 1);
+        this.segments.shift();
+      }
+    });
+    this.folderHasNewEntry = true;
+    return renamed;
+  }
+
+  /** Forgets producers that were silent for `producer.id.expiration.ms`; to be called every few minutes. */
+  expireProducers(nowMs: number): number {
+    return this.producers.expire(nowMs, this.config.producerIdExpirationMs);
+  }
+}
+
+function place(at: LogPlace, offset: Offset, active: Segment | undefined): void {
+  at.offset = offset;
+  at.segmentBase = active?.baseOffset ?? offset;
+  at.position = active?.writtenBytes ?? 0;
+}
+
+function copyPlace(from: Readonly<LogPlace>, to: LogPlace): void {
+  to.offset = from.offset;
+  to.segmentBase = from.segmentBase;
+  to.position = from.position;
+}
+
+/** Name of a folder that is on its way out, as Kafka forms it: `<topic>-<partition>.<id>-<why>`, within 255 bytes. */
+function besideName(directory: string, id: Uuid, why: 'delete' | 'stray'): string {
+  const ending = `.${id}-${why}`;
+  return join(dirname(directory), basename(directory).slice(0, 255 - ending.length) + ending);
+}

@@ -1,0 +1,50 @@
+/** Makes the last segment of a cleanly closed log ready for appends without reading all of it. Lives on shards. */
+import type { Offset } from '../base/units.js';
+import { lastOffsetOf } from '../record/record-batch.js';
+import type { FileSystem } from './file-system.js';
+import { OffsetIndex } from './offset-index.js';
+import type { Segment } from './segment.js';
+import type { SegmentSearch } from './segment-search.js';
+import { TimeIndex } from './time-index.js';
+
+/**
+ * Loads the segment's indexes and walks the headers behind their last entry. Returns the offset behind its last batch, or
+ * null where anything does not fit together: then the segment has to be recovered after all.
+ */
+export function openActiveSegment(
+  files: FileSystem,
+  search: SegmentSearch,
+  segment: Segment,
+  indexIntervalBytes: number,
+): Offset | null {
+  if (!files.exists(segment.indexPath) || !files.exists(segment.timeIndexPath)) {
+    if (segment.writtenBytes > 0) return null;
+    segment.startIndexes();
+    return segment.baseOffset;
+  }
+  const offsets = OffsetIndex.decode(files.readFile(segment.indexPath), segment.baseOffset, segment.writtenBytes);
+  const times = TimeIndex.decode(files.readFile(segment.timeIndexPath), segment.baseOffset);
+  if (offsets === null || times === null) return null;
+  segment.startIndexes();
+  segment.offsets = offsets;
+  segment.times = times;
+  const indexed = offsets.count === 0 ? segment.baseOffset : offsets.offsetAt(offsets.count - 1);
+  if (times.count > 0) {
+    segment.maxTimestampMs = times.timestampAt(times.count - 1);
+    segment.maxTimestampOffset = times.offsetAt(times.count - 1);
+  }
+  let endOffset = segment.baseOffset;
+  let first = offsets.count > 0;
+  const entries = offsets.count;
+  const whole = search.visitFrom(segment, indexed, ({ bytes, at, position, size }) => {
+    const lastOffset = lastOffsetOf(bytes, at);
+    // The batch of the last entry must be the one that the entry names.
+    if (first && (lastOffset !== indexed || position !== offsets.positionAt(entries - 1))) endOffset = -1;
+    if (first) segment.bytesSinceEntry = size;
+    else segment.note(bytes, at, position, size, indexIntervalBytes);
+    first = false;
+    if (endOffset >= 0) endOffset = lastOffset + 1;
+  });
+  const timesFit = times.count === 0 || times.offsetAt(times.count - 1) < endOffset;
+  return whole && endOffset >= 0 && !first && timesFit ? endOffset : null;
+}

@@ -1,0 +1,151 @@
+/** The batches of one shard turn between `stage` and `write`, and the way back to before they came. Lives on shards. */
+import type { Offset } from '../base/units.js';
+import type { FileSystem } from './file-system.js';
+import type { OpenFiles } from './open-files.js';
+import type { Segment, SegmentMark } from './segment.js';
+import { writeIndexFiles } from './segment-search.js';
+import { onDisk, StorageError } from './storage-error.js';
+
+interface Roll {
+  readonly sealed: Segment;
+  readonly opened: Segment;
+  /** The producers as they were when the new segment began. */
+  readonly snapshot: Buffer;
+}
+
+export interface TurnParts {
+  readonly files: FileSystem;
+  readonly openFiles: OpenFiles;
+  readonly segments: Segment[];
+}
+
+export class StagedTurn {
+  private readonly views: Uint8Array[] = [];
+  private readonly targets: Segment[] = [];
+  readonly rolls: Roll[] = [];
+  private segmentsBefore = 0;
+  private mark: SegmentMark | null = null;
+  epochsBefore = 0;
+  isOpen = false;
+
+  constructor(private readonly parts: TurnParts) {}
+
+  /** Remembers where the log stands; to be called in front of the first change of a turn. */
+  begin(epochsLength: number): void {
+    const { segments } = this.parts;
+    this.isOpen = true;
+    this.segmentsBefore = segments.length;
+    this.mark = segments.at(-1)?.mark() ?? null;
+    this.epochsBefore = epochsLength;
+  }
+
+  add(view: Uint8Array, target: Segment): void {
+    this.views.push(view);
+    this.targets.push(target);
+  }
+
+  roll(sealed: Segment, opened: Segment, snapshot: Buffer): void {
+    this.rolls.push({ sealed, opened, snapshot });
+  }
+
+  /** True where files were made, so that folders have new entries. */
+  get makesFiles(): boolean {
+    return this.parts.segments.length > this.segmentsBefore;
+  }
+
+  /** One writev for each file. @throws StorageError, and then {@link undo} is due. */
+  write(): void {
+    const { views, targets } = this;
+    for (let from = 0; from < views.length; ) {
+      const segment = targets[from];
+      let to = from + 1;
+      let bytes = views[from].length;
+      for (; to < views.length && targets[to] === segment; to++) bytes += views[to].length;
+      this.writeFully(segment, from === 0 && to === views.length ? views : views.slice(from, to), bytes);
+      from = to;
+    }
+    for (const roll of this.rolls) this.seal(roll);
+  }
+
+  private writeFully(segment: Segment, buffers: Uint8Array[], bytes: number): void {
+    const { files, openFiles } = this.parts;
+    const fd = openFiles.descriptor(segment.path, 'create');
+    onDisk('write to', segment.path, () => {
+      let position = segment.pendingBytes;
+      let rest = buffers;
+      for (let left = bytes; left > 0; ) {
+        const written = files.writev(fd, rest, position);
+        if (written <= 0)
+          throw new StorageError(`${segment.path} takes no more bytes, and nobody says why`, segment.path);
+        position += written;
+        left -= written;
+        if (left > 0) rest = behind(rest, written);
+      }
+      segment.pendingBytes = position;
+    });
+  }
+
+  private seal({ sealed, opened, snapshot }: Roll): void {
+    const { files, openFiles } = this.parts;
+    // The new file is made even where nothing is in it yet: its name is what the log end is known by once all before it is deleted.
+    openFiles.descriptor(opened.path, 'create');
+    onDisk('write the indexes of', sealed.path, () => {
+      writeIndexFiles(files, openFiles, sealed);
+      files.writeFileAtomically(opened.snapshotPath, snapshot, false);
+    });
+  }
+
+  /** Everything is in its file. `untilFlushed`: the files are to stay open until a flush has covered them. */
+  commit(untilFlushed: boolean): void {
+    const { segments, openFiles } = this.parts;
+    for (let i = Math.max(0, this.segmentsBefore - 1); i < segments.length; i++) {
+      segments[i].writtenBytes = segments[i].stagedBytes;
+      if (untilFlushed) openFiles.markDirty(segments[i].path);
+    }
+    for (const { sealed } of this.rolls) sealed.releaseIndexes();
+    this.end();
+  }
+
+  /** Takes the turn back: files made in it go, the one that was active before is cut to what it held. @throws StorageError */
+  undo(): void {
+    const { files, openFiles, segments } = this.parts;
+    for (const segment of segments.splice(this.segmentsBefore)) {
+      openFiles.close(segment.path);
+      for (const path of [segment.path, segment.snapshotPath]) {
+        if (files.exists(path)) onDisk('remove', path, () => files.unlink(path));
+      }
+    }
+    const active = segments.at(-1);
+    if (active !== undefined && this.mark !== null) {
+      if (active.pendingBytes > active.writtenBytes || this.views.length > 0) {
+        const fd = openFiles.descriptor(active.path, 'create');
+        onDisk('truncate', active.path, () => files.truncate(fd, active.writtenBytes));
+      }
+      active.restore(this.mark);
+    }
+    this.end();
+  }
+
+  /** Base offsets of segments that this turn begins. */
+  rolledAt(): Offset[] {
+    return this.rolls.map((roll) => roll.opened.baseOffset);
+  }
+
+  private end(): void {
+    this.views.length = 0;
+    this.targets.length = 0;
+    this.rolls.length = 0;
+    this.mark = null;
+    this.isOpen = false;
+  }
+}
+
+/** What is left of `buffers` behind their first `count` bytes. */
+function behind(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skip = count;
+  for (let i = 0; i < buffers.length; i++) {
+    if (skip < buffers[i].length) return [buffers[i].subarray(skip), ...buffers.slice(i + 1)];
+    skip -= buffers[i].length;
+  }
+  throw new StorageError('The file system says that it wrote more than it was given.', '');
+}
