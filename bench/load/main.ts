@@ -117,6 +117,13 @@ async function bench(options: Options): Promise<void> {
   if (options.peerKafka) {
     contenders.push(apacheKafka(directory, (broker) => warmUpKafka(broker, options.warmUp, say)));
   }
+  const cleanUp = async () => {
+    for (const contender of contenders) await contender.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void cleanUp().then(() => process.exit(1)));
+  }
   const runs = options.runs ?? (options.quick ? 3 : 5);
   const secondsPerRun = options.seconds ?? (options.quick ? 3 : 5);
   try {
@@ -134,8 +141,7 @@ async function bench(options: Options): Promise<void> {
     else process.stdout.write(options.markdown ? markdown(report) : text(report));
     if (rows.some((row) => row.failure !== null)) process.exitCode = 1;
   } finally {
-    for (const contender of contenders) await contender.close();
-    rmSync(directory, { recursive: true, force: true });
+    await cleanUp();
   }
 }
 

@@ -10,7 +10,8 @@ const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
 /** `directory` is where the data folders go; they are removed at the end. */
 export function millrace(directory: string, extraOverrides: readonly string[]): Contender {
-  const started = new Map<FlushPolicy, Promise<FreshBroker>>();
+  const all: FreshBroker[] = [];
+  const serving = new Map<FlushPolicy, Promise<FreshBroker>>();
 
   const start = async (flush: FlushPolicy): Promise<FreshBroker> => {
     const home = await mkdtemp(join(directory, 'millrace-'));
@@ -23,36 +24,38 @@ export function millrace(directory: string, extraOverrides: readonly string[]): 
     ];
     const args = [entry, 'serve', ...overrides.flatMap((override) => ['--override', override])];
     const child = new Child('Millrace', process.execPath, args).discardOutput();
-    return {
+    const fresh: FreshBroker = {
       host: '127.0.0.1',
       port,
       pid: child.pid,
       startedMs: child.startedMs,
+      check: () => child.check(),
       async close() {
         await child.stop();
         await rm(home, { recursive: true, force: true });
       },
-      check: () => child.check(),
     };
+    all.push(fresh);
+    return fresh;
   };
 
   return {
     name: 'Millrace',
     async broker(flush) {
-      let broker = started.get(flush);
+      let broker = serving.get(flush);
       if (broker === undefined) {
         broker = start(flush).then(async (fresh) => {
           (await openWhenUp(fresh.host, fresh.port, fresh.check)).close();
           return fresh;
         });
-        started.set(flush, broker);
+        serving.set(flush, broker);
       }
       return broker;
     },
     topicConfigs: () => [],
     startFresh: () => start('ack'),
     async close() {
-      for (const broker of started.values()) await (await broker).close();
+      for (const fresh of all) await fresh.close();
     },
   };
 }

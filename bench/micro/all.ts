@@ -5,11 +5,13 @@ import { benchCrc32c } from './crc32c.bench.js';
 import { benchIndexLookUp } from './index-look-up.bench.js';
 import type { MicroFigure, Size } from './measure.js';
 import { benchRing } from './ring.bench.js';
+import { benchRingRoundTrip } from './ring-round-trip.bench.js';
 
 export const microBenches: { readonly [room: string]: (size: Size) => Promise<MicroFigure[]> } = {
   codec: benchCodec,
   crc32c: benchCrc32c,
   batch: benchBatch,
   ring: benchRing,
+  'ring round trip': benchRingRoundTrip,
   'index look-up': benchIndexLookUp,
 };

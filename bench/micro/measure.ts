@@ -10,7 +10,7 @@ export interface MicroTask {
   readonly operations: number;
   /** Bytes that one operation works on, where a rate means something. */
   readonly bytes?: number;
-  readonly run: () => void;
+  readonly run: () => void | Promise<void>;
 }
 
 export interface MicroFigure {

@@ -33,7 +33,8 @@ rootLogger.appenderRef.out.ref=out
 /** `warmUp` is run once against the long-lived broker before anything is measured: a cold JVM is not what people run. */
 export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => Promise<void>): Contender {
   const jars = kafkaJars();
-  let started: Promise<FreshBroker> | null = null;
+  const all: FreshBroker[] = [];
+  let serving: Promise<FreshBroker> | null = null;
 
   const start = async (): Promise<FreshBroker> => {
     const home = await mkdtemp(join(directory, 'kafka-'));
@@ -70,7 +71,7 @@ export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => 
       throw new Error(`StorageTool: ${formatted.error?.message ?? formatted.stdout + formatted.stderr}`);
     }
     const child = new Child('Apache Kafka', 'java', [...jvmFlags, ...java, 'kafka.Kafka', config]).discardOutput();
-    return {
+    const fresh: FreshBroker = {
       host: '127.0.0.1',
       port,
       pid: child.pid,
@@ -81,22 +82,24 @@ export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => 
         await rm(home, { recursive: true, force: true });
       },
     };
+    all.push(fresh);
+    return fresh;
   };
 
   return {
     name: 'Apache Kafka',
     broker() {
-      started ??= start().then(async (fresh) => {
+      serving ??= start().then(async (fresh) => {
         (await openWhenUp(fresh.host, fresh.port, fresh.check)).close();
         await warmUp(fresh);
         return fresh;
       });
-      return started;
+      return serving;
     },
     topicConfigs: (flush) => (flush === 'ack' ? [{ name: 'flush.messages', value: '1' }] : []),
     startFresh: start,
     async close() {
-      await (await started)?.close();
+      for (const fresh of all) await fresh.close();
     },
   };
 }
