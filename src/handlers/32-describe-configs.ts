@@ -9,6 +9,9 @@ import { handler, type Services } from './handler.js';
 type Request = RequestOf<typeof describeConfigs>;
 type Answer = ResponseOf<typeof describeConfigs>['results'][number];
 
+/** Kafka's code of the source of a setting that holds for all brokers and was set while they run. */
+const DYNAMIC_DEFAULT_BROKER = 3;
+
 export const describeConfigsHandler = handler(describeConfigs, (request, _context, services) => ({
   results: request.resources.map((resource) => describe(resource, request, services)),
 }));
@@ -28,9 +31,22 @@ function settingsOf(resource: Request['resources'][number], services: Services):
   // Nobody subscribes to client metrics here, and tools that ask want to hear just that.
   if (resource.resourceType === RESOURCE_CLIENT_METRICS) return [];
   const settings = describedSettings(configOwner(resource, services), services);
-  // The nameless broker stands for what was set for all brokers while they run: this one's dynamic settings.
   const allBrokers = resource.resourceType === RESOURCE_BROKER && resource.resourceName === '';
-  return allBrokers ? settings.filter((setting) => setting.configSource === configSource.dynamicBroker) : settings;
+  return allBrokers ? settings.filter(isDynamic).map(asDefaultOfAllBrokers) : settings;
+}
+
+function isDynamic(setting: DescribedSetting): boolean {
+  return setting.configSource === configSource.dynamicBroker;
+}
+
+/**
+ * The nameless broker stands for what was set for all brokers while they run. Here that is one and the same with what
+ * was set for this one, but tools look for it under a source of its own.
+ */
+function asDefaultOfAllBrokers({ name, value, synonyms, ...rest }: DescribedSetting): DescribedSetting {
+  const own = { name, value, source: DYNAMIC_DEFAULT_BROKER };
+  const others = synonyms.filter(({ source }) => source !== configSource.dynamicBroker);
+  return { ...rest, name, value, configSource: DYNAMIC_DEFAULT_BROKER, synonyms: [own, ...others] };
 }
 
 function entry(setting: DescribedSetting, { includeSynonyms, includeDocumentation }: Request) {

@@ -67,8 +67,8 @@ describe('DescribeConfigs', () => {
       ['4000', 2],
     );
     assert.deepEqual(
-      results[1].configs.map(({ name }) => name),
-      ['message.max.bytes'],
+      results[1].configs.map(({ name, configSource }) => [name, configSource]),
+      [['message.max.bytes', 3]],
     );
   });
 
