@@ -141,7 +141,10 @@ export class ClassicGroup {
   drop(member: Member): void {
     this.members.delete(member.id);
     this.pendingSyncs.delete(member.id);
-    if (member.instanceId !== null) this.staticMembers.delete(member.instanceId);
+    // Its instance may have come back already, in a record that has no place for the old id.
+    if (member.instanceId !== null && this.staticMembers.get(member.instanceId) === member) {
+      this.staticMembers.delete(member.instanceId);
+    }
     if (this.leader === member.id) this.leader = this.members.keys().next().value ?? null;
   }
 

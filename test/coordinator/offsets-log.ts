@@ -1,0 +1,45 @@
+/** A partition of `__consumer_offsets` in memory. It outlives its coordinator, as a disk does, and can be made to fail. Test process. */
+import type { ErrorName } from '../../src/base/error-code.js';
+import { KafkaError } from '../../src/base/kafka-error.js';
+import type { InternalLog, InternalRecord } from '../../src/partition/internal-log.js';
+
+/** `lost`: nothing was stored. `kept`: the records are there although the append failed, as after a flush that failed. */
+export interface Failure {
+  readonly kind: 'lost' | 'kept';
+  readonly error: ErrorName;
+}
+
+export class OffsetsLog implements InternalLog {
+  readonly records: InternalRecord[] = [];
+  /** How many records each append brought. */
+  readonly appendSizes: number[] = [];
+  readonly failures: Failure[] = [];
+  unreadable = false;
+  /** While set, appends wait for it. */
+  gate: Promise<void> | null = null;
+
+  async append(records: readonly InternalRecord[]): Promise<number> {
+    this.appendSizes.push(records.length);
+    const baseOffset = this.records.length;
+    const failure = this.failures.shift();
+    await this.gate;
+    if (failure?.kind !== 'lost') {
+      for (const { key, value } of records) {
+        this.records.push({ key: key && Buffer.from(key), value: value && Buffer.from(value) });
+      }
+    }
+    if (failure) throw new KafkaError(failure.error, 'this append was meant to fail');
+    return baseOffset;
+  }
+
+  async replay(visit: (record: InternalRecord, offset: number) => void): Promise<void> {
+    if (this.unreadable) throw new KafkaError('KAFKA_STORAGE_ERROR', 'this log is meant to be unreadable');
+    for (const [offset, { key, value }] of this.records.entries()) {
+      const visited = { key: key && Buffer.from(key), value: value && Buffer.from(value) };
+      visit(visited, offset);
+      // Whoever kept a view instead of a copy sees this.
+      visited.key?.fill(0xee);
+      visited.value?.fill(0xee);
+    }
+  }
+}
