@@ -147,7 +147,7 @@ async function bench(options: Options): Promise<void> {
 
 const options = program.parse().opts<Options>();
 if (options.list) {
-  for (const cell of cells) process.stdout.write(`${cell.name.padEnd(16)} ${cell.title}\n`);
+  process.stdout.write(cells.map((cell) => `${cell.name.padEnd(16)} ${cell.title}\n`).join(''));
 } else {
   await bench(options);
 }
