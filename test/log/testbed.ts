@@ -1,0 +1,169 @@
+/** A partition log on a fake disk, with the few things that every test of it does: append, flush, read back, open again. */
+import type { Clock } from '../../src/base/clock.js';
+import { silentLogger } from '../../src/base/logger.js';
+import type { LogConfig } from '../../src/config/log-config.js';
+import type { FileSystem } from '../../src/log/file-system.js';
+import { FlushSet } from '../../src/log/flush-set.js';
+import { OpenFiles } from '../../src/log/open-files.js';
+import { type AppendOutcome, emptyOutcome, PartitionLog } from '../../src/log/partition-log.js';
+import { decodeRecords, encodeBatch, iterateBatches, type LogRecord } from '../../src/record/record.js';
+import { computeCrc, crcOf } from '../../src/record/record-batch.js';
+
+export const TOPIC_ID = 'q83vEjRWeJCrze8SNFZ4kA';
+export const DIRECTORY = '/data/logs-0';
+
+export const testConfig: LogConfig = {
+  flush: 'ack',
+  flushIntervalRecords: 10_000,
+  flushIntervalMs: 1000,
+  segmentBytesMax: 1024 * 1024,
+  segmentMs: 7 * 24 * 3600 * 1000,
+  indexBytesMax: 10 * 1024 * 1024,
+  indexIntervalBytes: 4096,
+  messageBytesMax: 1024 * 1024,
+  timestampType: 'CreateTime',
+  timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
+  timestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
+  compacted: false,
+  deleted: true,
+  retentionMs: -1,
+  retentionBytes: -1,
+  fileDeleteDelayMs: 0,
+  producerIdExpirationMs: 86_400_000,
+};
+
+export interface HandClock extends Clock {
+  advance(ms: number): void;
+}
+
+export function handClock(startMs = 1_700_000_000_000): HandClock {
+  let nowMs = startMs;
+  return {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after: () => ({ cancel() {} }),
+    advance(ms) {
+      nowMs += ms;
+    },
+  };
+}
+
+export interface OpenOptions {
+  readonly config?: Partial<LogConfig>;
+  readonly clean?: boolean;
+  readonly recoveryPoint?: number;
+  readonly logStartOffset?: number;
+  readonly leaderEpoch?: number;
+  readonly directory?: string;
+  readonly openFiles?: OpenFiles;
+  readonly clock?: Clock;
+  readonly topicId?: string;
+}
+
+/** Opens and recovers to the end. */
+export function openLog(files: FileSystem, options: OpenOptions = {}): PartitionLog {
+  const log = PartitionLog.open({
+    files,
+    clock: options.clock ?? handClock(),
+    openFiles: options.openFiles ?? new OpenFiles(files, 64),
+    log: silentLogger,
+    directory: options.directory ?? DIRECTORY,
+    topicId: options.topicId ?? TOPIC_ID,
+    config: { ...testConfig, ...options.config },
+    leaderEpoch: options.leaderEpoch ?? 0,
+    recoveryPoint: options.recoveryPoint ?? 0,
+    logStartOffset: options.logStartOffset ?? 0,
+    clean: options.clean ?? false,
+  });
+  while (!log.recoverSlice(4096));
+  return log;
+}
+
+export interface BatchSpec {
+  readonly values?: readonly string[];
+  readonly timestampMs?: number;
+  readonly producerId?: number;
+  readonly producerEpoch?: number;
+  readonly baseSequence?: number;
+}
+
+export function batchOf(spec: BatchSpec): Buffer {
+  const { values = ['value'], timestampMs = 1_600_000_000_000 } = spec;
+  return encodeBatch({
+    records: values.map((value) => ({ key: Buffer.from('k'), value: Buffer.from(value), timestampMs })),
+    producerId: spec.producerId,
+    producerEpoch: spec.producerEpoch ?? (spec.producerId === undefined ? -1 : 0),
+    baseSequence: spec.baseSequence,
+  });
+}
+
+export function stage(log: PartitionLog, batch: Buffer, nowMs = 1_700_000_000_000): AppendOutcome {
+  const outcome = emptyOutcome();
+  log.stage(batch, 0, batch.length, nowMs, true, outcome);
+  return outcome;
+}
+
+export function append(log: PartitionLog, spec: BatchSpec = {}): AppendOutcome {
+  const outcome = stage(log, batchOf(spec));
+  log.write();
+  return outcome;
+}
+
+/** What a shard's group commit does, for one log. */
+export function flush(files: FileSystem, log: PartitionLog): void {
+  const set = new FlushSet();
+  log.collectUnflushed(set);
+  for (const fd of set.files) files.fdatasync(fd);
+  for (const directory of set.directories) files.fsyncDirectory(directory);
+  log.onFlushed();
+}
+
+/** The bytes of slices, read as the main thread would: by path. */
+export function bytesOf(
+  files: FileSystem,
+  slices: readonly { path: string; position: number; length: number }[],
+): Buffer {
+  const parts = slices.map(({ path, position, length }) => {
+    const fd = files.open(path, 'read');
+    const bytes = Buffer.alloc(length);
+    const got = files.read(fd, bytes, 0, length, position);
+    files.close(fd);
+    return bytes.subarray(0, got);
+  });
+  return Buffer.concat(parts);
+}
+
+export interface ReadBack {
+  readonly records: LogRecord[];
+  /** Offset ranges that were refused as damaged. */
+  readonly refused: number[];
+}
+
+/** Reads the whole log in fetches of `fetchBytes`, as a consumer would, checking each batch; steps over refused offsets. */
+export function readAll(files: FileSystem, log: PartitionLog, fetchBytes = 3000): ReadBack {
+  const records: LogRecord[] = [];
+  const refused: number[] = [];
+  let offset = log.logStartOffset;
+  while (offset < log.logEndOffset) {
+    const located = log.locate(offset, fetchBytes, log.logEndOffset, true);
+    if (located === null || located.error !== 'NONE') {
+      refused.push(offset++);
+      continue;
+    }
+    const before = offset;
+    for (const batch of iterateBatches(bytesOf(files, located.slices))) {
+      if (computeCrc(batch, 0, batch.length) !== crcOf(batch, 0))
+        throw new Error(`a damaged batch was served at ${offset}`);
+      for (const record of decodeRecords(batch)) {
+        if (record.offset < offset) continue;
+        records.push(record);
+        offset = record.offset + 1;
+      }
+    }
+    if (offset === before) throw new Error(`no progress at ${offset}`);
+    if (located.next !== null && located.next.offset !== offset) {
+      throw new Error(`next is said to be ${located.next.offset}, it is ${offset}`);
+    }
+  }
+  return { records, refused };
+}
