@@ -10,11 +10,13 @@ import type { Services } from './handlers/handler.js';
 import { handlers } from './handlers/handlers.js';
 import { type ClaimedDirectory, claimDataDirectory } from './log/data-directory.js';
 import { nodeFileSystem } from './log/file-system.js';
+import { OFFSETS_TOPIC } from './metadata/internal-topics.js';
 import { ProducerIds } from './metadata/producer-ids.js';
 import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
 import { TopicRegistry } from './metadata/topic-registry.js';
+import type { Backpressure } from './network/backpressure.js';
 import { createDispatch, type Dispatch } from './network/dispatch.js';
-import { Server } from './network/server.js';
+import { limitsFrom, Server } from './network/server.js';
 import type { InternalLog } from './partition/internal-log.js';
 import { PartitionClient } from './partition/partition-client.js';
 import { PartitionInternalLog } from './partition/partition-internal-log.js';
@@ -29,7 +31,6 @@ const SIDE_JOB_ENTRY = new URL('../workers/side-job-worker.js', import.meta.url)
 const RECOVERY_PATIENCE_MS = 2000;
 /** Descriptors that all shards together keep open for writing. */
 const OPEN_FILES_MAX = 8192;
-const OFFSETS_TOPIC = '__consumer_offsets';
 
 export interface BrokerOptions {
   readonly config: BrokerConfig;
@@ -53,6 +54,36 @@ interface Running {
   readonly purgatory: Purgatory;
 }
 
+/** What sockets are given before there is a broker behind them: requests that come early wait in copies of their own. */
+class Gate implements Backpressure {
+  private target: Dispatch | null = null;
+  private partitions: PartitionClient | null = null;
+  private readonly waiting: (() => void)[] = [];
+
+  readonly dispatch: Dispatch = (buffer, start, end, asker) => {
+    const { target } = this;
+    if (target !== null) return target(buffer, start, end, asker);
+    const copy = Buffer.from(buffer.subarray(start, end));
+    return new Promise<void>((resolve) => this.waiting.push(resolve)).then(() =>
+      (this.target as Dispatch)(copy, 0, copy.length, asker),
+    );
+  };
+
+  get congested(): boolean {
+    return this.partitions?.congested ?? false;
+  }
+
+  onRelieved(listener: () => void): void {
+    this.partitions?.onRelieved(listener);
+  }
+
+  open(dispatch: Dispatch, partitions: PartitionClient): void {
+    this.target = dispatch;
+    this.partitions = partitions;
+    for (const resume of this.waiting.splice(0)) resume();
+  }
+}
+
 export class Broker extends EventEmitter<BrokerEvents> {
   private readonly logger: Logger;
   private readonly clock: Clock;
@@ -69,7 +100,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   /** `host:port` of each listener, separated by commas; ports that were 0 are filled in once the broker has started. */
   get bootstrapServers(): string {
-    return this.server?.addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',') ?? '';
+    return (
+      this.server?.addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',') ??
+      ''
+    );
   }
 
   get shardCount(): number {
@@ -95,31 +129,36 @@ export class Broker extends EventEmitter<BrokerEvents> {
   async start(): Promise<void> {
     const { config } = this.options;
     this.startedAtMs = this.clock.monotonicMs();
+    const segmentFiles = new SegmentFiles();
     // Ports first: if one is taken, no file has been touched yet. Requests wait until the logs can serve them.
-    let serve: (dispatch: Dispatch) => void = () => undefined;
-    const ready = new Promise<Dispatch>((resolve) => {
-      serve = resolve;
+    const gate = new Gate();
+    const server = new Server({
+      listeners: config.listeners,
+      dispatch: gate.dispatch,
+      files: segmentFiles,
+      backpressure: gate,
+      clock: this.clock,
+      logger: this.logger,
+      limits: limitsFrom(config),
     });
-    const server = new Server({ config, logger: this.logger, clock: this.clock, dispatch: ready });
-    await server.listen();
+    await server.start();
     this.server = server;
     try {
-      this.running = await this.build(server, serve);
+      this.running = await this.build(gate, segmentFiles);
     } catch (error) {
-      await server.close();
       this.server = null;
+      await server.close(0);
       throw error;
     }
   }
 
-  private async build(server: Server, serve: (dispatch: Dispatch) => void): Promise<Running> {
+  private async build(gate: Gate, segmentFiles: SegmentFiles): Promise<Running> {
     const { config } = this.options;
     const { logger, clock } = this;
     const directory = claimDataDirectory(nodeFileSystem, config.dataDirectories[0], {
       nodeId: config.nodeId,
       clusterId: config.get('cluster.id'),
     });
-    const segmentFiles = new SegmentFiles();
     const sideJobs = createSideJobs(SIDE_JOB_ENTRY, logger);
     const partitions = new PartitionClient({
       shardEntry: SHARD_ENTRY,
@@ -127,6 +166,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       ringBytes: config.get('ring.bytes'),
       dataDirectory: directory.path,
       openFilesMax: Math.ceil(OPEN_FILES_MAX / this.shardCount),
+      retentionCheckMs: config.get('log.retention.check.interval.ms'),
       earlier: directory,
       clock,
       logger,
@@ -176,9 +216,13 @@ export class Broker extends EventEmitter<BrokerEvents> {
         purgatory,
       };
       await groups.load();
-      serve(createDispatch({ handlers, services, logger }));
+      gate.open(createDispatch({ handlers, services, logger }), partitions);
       logger.info(
-        { tookMs: Math.round(clock.monotonicMs() - this.startedAtMs), clean: directory.clean, leaderEpoch: topics.nodeEpoch },
+        {
+          tookMs: Math.round(clock.monotonicMs() - this.startedAtMs),
+          clean: directory.clean,
+          leaderEpoch: topics.nodeEpoch,
+        },
         'the broker serves',
       );
       return { directory, partitions, segmentFiles, sideJobs, topics, groups, purgatory };
@@ -221,7 +265,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
     await running.groups.close();
     const failure = await running.partitions.close();
     running.directory.checkpoint(running.partitions.progress());
-    if (failure !== null) this.logger.error({ reason: failure }, 'a log could not be closed cleanly; the next start will scan');
+    if (failure !== null)
+      this.logger.error({ reason: failure }, 'a log could not be closed cleanly; the next start will scan');
     running.directory.release(failure === null);
     await running.sideJobs.close();
     running.segmentFiles.close();

@@ -24,6 +24,7 @@ const shard = new Shard({
   clock: systemClock,
   dataDirectory: data.dataDirectory,
   openFilesMax: data.openFilesMax,
+  retentionCheckMs: data.retentionCheckMs,
 });
 shard.run();
 // A port with a listener would keep the thread alive; there is none, so the thread ends here.

@@ -1,5 +1,6 @@
 /** Produce: hands each record batch to its partition's shard and answers when all of them may be acknowledged. Main thread. */
 import type { ErrorName } from '../base/error-code.js';
+import { KafkaError } from '../base/kafka-error.js';
 import type { Topic } from '../metadata/topic.js';
 import type { AppendResult } from '../partition/partitions.js';
 import { produce } from '../protocol/messages/00-produce.js';
@@ -23,12 +24,12 @@ export const produceHandler = handler(produce, (request, context, services) => {
   const responses: TopicResponse[] = [];
   const refusal = refusalOf(request);
   let waiting = 0;
-  let failed = false;
+  let failed: ErrorName | null = null;
   let finish: ((response: Response | null) => void) | null = null;
   const answer = (): Response | null => {
     if (request.acks !== 0) return { responses };
     // Nobody hears an error that belongs to no reply: Kafka's way to tell is to close the connection.
-    if (failed) throw new Error('a produce request with acks=0 failed');
+    if (failed !== null) throw new KafkaError(failed);
     return null;
   };
 
@@ -44,13 +45,12 @@ export const produceHandler = handler(produce, (request, context, services) => {
         refusal ?? topicError(topic, index, context.apiVersion) ?? recordsError(records, context.apiVersion);
       if (error !== null) {
         response.errorCode = error;
-        failed = true;
+        failed ??= error;
         continue;
       }
       waiting++;
       append(services, topic as Topic, index, records as Buffer, (result) => {
         settle(response, result);
-        if (result.error !== 'NONE') failed = true;
         if (--waiting === 0 && finish !== null) finish(request.acks === 0 ? null : { responses });
       });
     }

@@ -97,7 +97,8 @@ export function claimDataDirectory(
     return {
       path,
       clusterId: meta.clusterId,
-      clean: marked && recoveryPoints !== null,
+      // A fresh folder has nothing to scan.
+      clean: existing === null || (marked && recoveryPoints !== null),
       recoveryPoints: recoveryPoints ?? new Map<string, Offset>(),
       logStartOffsets,
       checkpoint: (progress) => checkpoint(files, path, progress),

@@ -39,6 +39,7 @@ export interface PartitionClientOptions {
   readonly ringBytes: number;
   readonly dataDirectory: string;
   readonly openFilesMax: number;
+  readonly retentionCheckMs: number;
   readonly earlier: EarlierRun;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -63,6 +64,7 @@ export class PartitionClient implements Partitions {
       ringBytes: options.ringBytes,
       dataDirectory: options.dataDirectory,
       openFilesMax: options.openFilesMax,
+      retentionCheckMs: options.retentionCheckMs,
       clock: options.clock,
       logger: options.logger,
       onState: (entry) => {

@@ -68,7 +68,7 @@ export class ShardLink {
     entry: URL,
     name: string,
     ringBytes: number,
-    shared: Pick<ShardMemory, 'pages' | 'dataDirectory' | 'openFilesMax'>,
+    shared: Omit<ShardMemory, 'commands' | 'completions'>,
     private readonly events: ShardLinkEvents,
   ) {
     const commands = allocateRing(ringBytes);

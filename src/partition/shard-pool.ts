@@ -16,6 +16,7 @@ export interface ShardPoolOptions {
   readonly ringBytes: number;
   readonly dataDirectory: string;
   readonly openFilesMax: number;
+  readonly retentionCheckMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** A partition's files may be read, or may not any more. */
@@ -115,7 +116,12 @@ export class ShardPool {
       options.entry,
       `shard-${index}`,
       options.ringBytes,
-      { pages, dataDirectory: options.dataDirectory, openFilesMax: options.openFilesMax },
+      {
+        pages,
+        dataDirectory: options.dataDirectory,
+        openFilesMax: options.openFilesMax,
+        retentionCheckMs: options.retentionCheckMs,
+      },
       {
         progress: (slot) => {
           const entry = this.seats[index].entries[slot];

@@ -8,4 +8,5 @@ export interface ShardMemory {
   /** The folder that holds the partitions' folders. */
   readonly dataDirectory: string;
   readonly openFilesMax: number;
+  readonly retentionCheckMs: number;
 }

@@ -1,6 +1,7 @@
 /** A shard: one worker thread's loop over its partitions: poll, stage, write, flush, acknowledge, wait. Synchronous throughout. */
 import type { Clock } from '../base/clock.js';
 import { type ErrorName, errorCode } from '../base/error-code.js';
+import { KafkaError } from '../base/kafka-error.js';
 import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
 import { type AppendOutcome, emptyOutcome, PartitionLog } from '../log/partition-log.js';
@@ -46,6 +47,8 @@ export interface ShardParts {
   readonly clock: Clock;
   readonly dataDirectory: string;
   readonly openFilesMax: number;
+  /** How often old segments and silent producers are looked for. */
+  readonly retentionCheckMs: number;
 }
 
 export class Shard {
@@ -61,12 +64,14 @@ export class Shard {
   private readonly openFiles: OpenFiles;
   private readonly outcome: AppendOutcome = emptyOutcome();
   private nextSweepMs: number;
+  private nextRetentionMs: number;
   private closing = false;
 
   constructor(private readonly parts: ShardParts) {
     this.groupCommit = new GroupCommit(parts.files, parts.dataDirectory);
     this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
     this.nextSweepMs = parts.clock.monotonicMs() + IDLE_FILES_SWEEP_MS;
+    this.nextRetentionMs = parts.clock.monotonicMs() + parts.retentionCheckMs;
   }
 
   /** Runs until a `close` request. Whatever it throws is a defect; the main thread then restarts the shard. */
@@ -95,8 +100,8 @@ export class Shard {
     this.publish();
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
     const worked = this.recoverSome() || this.reopenSome();
+    this.keepHouse();
     completions.commit();
-    this.sweepIdleFiles();
     return polled > 0 || worked;
   }
 
@@ -128,6 +133,7 @@ export class Shard {
     }
     if (!partition.touched) {
       partition.touched = true;
+      partition.diskWasFull = false;
       this.touched.push(partition);
     }
     this.acknowledgements.add(requestId, partition, outcome.baseOffset, outcome.logAppendTimeMs);
@@ -140,9 +146,19 @@ export class Shard {
         partition.log.write();
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        this.fail(partition, error.message);
+        if (error.full) this.refuseTurn(partition, error);
+        else this.fail(partition, error.message);
       }
     }
+  }
+
+  /** No room: nothing of the turn was stored, the log is as it was, and every client knows how to come again. */
+  private refuseTurn(partition: ShardPartition, error: StorageError): void {
+    partition.diskWasFull = true;
+    this.logger.error(
+      { topic: partition.spec.topic, partition: partition.spec.index },
+      `the disk is full: appends are refused until there is room: ${error.message}`,
+    );
   }
 
   private flushDue(): void {
@@ -194,7 +210,7 @@ export class Shard {
     baseOffset: number,
     logAppendTimeMs: number,
   ): boolean => {
-    if (partition.config.flush === 'ack' && partition.failure === null) return false;
+    if (partition.config.flush === 'ack' && partition.failure === null && !partition.diskWasFull) return false;
     return this.settleNow(requestId, partition, baseOffset, logAppendTimeMs);
   };
 
@@ -207,6 +223,8 @@ export class Shard {
     const { completions } = this.parts;
     if (partition.failure !== null || partition.log === null) {
       writeAppended(completions, requestId, errorCode('KAFKA_STORAGE_ERROR'), -1, -1, -1, partition.failure);
+    } else if (partition.diskWasFull) {
+      writeAppended(completions, requestId, errorCode('NOT_ENOUGH_REPLICAS'), -1, -1, -1, 'the disk is full');
     } else {
       writeAppended(completions, requestId, 0, baseOffset, logAppendTimeMs, partition.log.logStartOffset, null);
     }
@@ -244,9 +262,13 @@ export class Shard {
     try {
       reply = produce(partition.log);
     } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.fail(partition, error.message);
-      reply = { error: 'KAFKA_STORAGE_ERROR', message: error.message };
+      if (error instanceof KafkaError) {
+        reply = { error: error.error, message: error.message };
+      } else {
+        if (!(error instanceof StorageError)) throw error;
+        this.fail(partition, error.message);
+        reply = { error: 'KAFKA_STORAGE_ERROR', message: error.message };
+      }
     }
     writeReply(this.parts.completions, requestId, reply);
   }
@@ -443,7 +465,7 @@ export class Shard {
 
   private msUntilNextDuty(): number {
     const nowMs = this.parts.clock.monotonicMs();
-    let dueMs = this.openFiles.count > 0 ? this.nextSweepMs : Number.POSITIVE_INFINITY;
+    let dueMs = this.openFiles.count > 0 ? Math.min(this.nextSweepMs, this.nextRetentionMs) : this.nextRetentionMs;
     for (const { log, config } of this.awaitingInterval) {
       if (log !== null) dueMs = Math.min(dueMs, log.unflushedSinceMs + config.flushIntervalMs);
     }
@@ -451,11 +473,40 @@ export class Shard {
     return Math.max(0, dueMs - nowMs);
   }
 
-  private sweepIdleFiles(): void {
+  private keepHouse(): void {
     const nowMs = this.parts.clock.monotonicMs();
-    if (nowMs < this.nextSweepMs) return;
-    this.nextSweepMs = nowMs + IDLE_FILES_SWEEP_MS;
-    this.openFiles.closeIdle(nowMs);
+    if (nowMs >= this.nextSweepMs) {
+      this.nextSweepMs = nowMs + IDLE_FILES_SWEEP_MS;
+      this.openFiles.closeIdle(nowMs);
+    }
+    if (nowMs >= this.nextRetentionMs) {
+      this.nextRetentionMs = nowMs + this.parts.retentionCheckMs;
+      this.retain(this.parts.clock.nowMs());
+    }
+  }
+
+  private retain(nowMs: number): void {
+    for (const partition of this.partitions) {
+      if (partition?.log == null || partition.state !== 'online') continue;
+      try {
+        partition.log.expireProducers(nowMs);
+        const garbage = partition.log.deleteExpired(nowMs);
+        if (garbage.length === 0) continue;
+        this.discard(garbage, partition.config.fileDeleteDelayMs);
+        this.logger.info(
+          {
+            topic: partition.spec.topic,
+            partition: partition.spec.index,
+            logStartOffset: partition.log.logStartOffset,
+          },
+          'old segments were retired',
+        );
+        this.show(partition);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        this.fail(partition, error.message);
+      }
+    }
   }
 
   private close(requestId: number): void {
@@ -479,6 +530,7 @@ export class Shard {
     }
     this.acknowledgements.settle(this.settleNow);
     this.openFiles.closeAll();
+    this.groupCommit.close();
     writeReply(
       this.parts.completions,
       requestId,
