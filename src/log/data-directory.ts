@@ -200,11 +200,12 @@ function isAlive(owner: string): boolean {
   return start === startOf(Number(pid));
 }
 
-/** When the process started, in the kernel's ticks; '-' where the system does not tell. */
+/** When the process started, in the kernel's ticks; '-' where the system does not tell, 'ended' for one that only waits to be reaped. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-';
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' || state === 'X' ? 'ended' : (fields[18] ?? '-');
   } catch {
     // No /proc: then the process number alone has to do.
     return '-';
