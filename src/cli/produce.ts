@@ -7,7 +7,7 @@ import { checkError, type KafkaClient, withClient } from './client.js';
 import type { Host } from './host.js';
 import { partitionOfKey } from './partitioner.js';
 import type { ServerFlags } from './program.js';
-import { type AddressedRecord, recordFromJson } from './record-json.js';
+import { recordFromJson } from './record-json.js';
 import { readTopic } from './topic-metadata.js';
 
 /** Keeps batches below the 1 MiB that brokers take by default. */
@@ -35,21 +35,19 @@ function parseHeaders(texts: readonly string[]): RecordHeader[] {
 }
 
 /** How a line becomes a record. */
-function lineReader(flags: ProduceFlags): (line: Buffer) => AddressedRecord {
+function lineReader(flags: ProduceFlags): (line: Buffer) => NewRecord {
   const headers = parseHeaders(flags.header);
   const separator = flags.keySeparator === undefined ? null : Buffer.from(flags.keySeparator);
-  const partition = flags.partition ?? null;
   if (flags.json) {
     return (line) => {
-      const read = recordFromJson(line.toString());
-      const all = [...(read.record.headers ?? []), ...headers];
-      return { record: { ...read.record, headers: all }, partition: partition ?? read.partition };
+      const record = recordFromJson(line.toString());
+      return { ...record, headers: [...(record.headers ?? []), ...headers] };
     };
   }
   return (line) => {
     const at = separator ? line.indexOf(separator) : -1;
-    if (separator === null || at < 0) return { record: { value: line, headers }, partition };
-    return { record: { key: line.subarray(0, at), value: line.subarray(at + separator.length), headers }, partition };
+    if (separator === null || at < 0) return { value: line, headers };
+    return { key: line.subarray(0, at), value: line.subarray(at + separator.length), headers };
   };
 }
 
@@ -86,12 +84,12 @@ class RecordSender {
     this.#flags = flags;
   }
 
-  async send(records: readonly AddressedRecord[]): Promise<void> {
+  async send(records: readonly NewRecord[]): Promise<void> {
     const turn = this.#turn++ % this.#partitions;
     const byPartition = new Map<number, NewRecord[]>();
     let bytes = 0;
-    for (const { record, partition } of records) {
-      const target = partition ?? (record.key ? partitionOfKey(record.key, this.#partitions) : turn);
+    for (const record of records) {
+      const target = this.#flags.partition ?? (record.key ? partitionOfKey(record.key, this.#partitions) : turn);
       if (target >= this.#partitions) throw new CliError(`Topic ${this.#topic} has no partition ${target}.`);
       const size = (record.key?.length ?? 0) + (record.value?.length ?? 0);
       if (bytes > 0 && bytes + size > BATCH_BYTES_MAX) {

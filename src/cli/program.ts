@@ -149,7 +149,7 @@ function addProduce(program: Command, host: Host, run: Run): void {
     .option('-k, --key-separator <text>', 'what stands between key and value in a line')
     .option('-H, --header <name=value>', 'a header for every record', collect, [])
     .option('-p, --partition <number>', 'the partition; else by key, or dealt round', wholeNumber(0))
-    .option('--json', 'lines are JSON as consume --json prints them: key, payload, headers, partition, ts')
+    .option('--json', 'lines are JSON as consume --json prints them: key, payload, headers, ts')
     .addOption(new Option('--acks <acks>', 'what to wait for').choices(['0', '1', 'all']).default('all'))
     .addOption(new Option('-z, --compression <codec>', 'compress batches').choices(['none', 'gzip']).default('none'))
     .addHelpText(

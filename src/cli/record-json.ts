@@ -58,14 +58,11 @@ function headersOf(flat: readonly (string | null)[] = []): RecordHeader[] {
   return headers;
 }
 
-export interface AddressedRecord {
-  readonly record: NewRecord;
-  /** null: by key, or dealt round. */
-  readonly partition: number | null;
-}
-
-/** Throws a {@link CliError} where `line` is no such object. */
-export function recordFromJson(line: string): AddressedRecord {
+/**
+ * Key, value, headers and time of one record. Where it once lay says nothing about where it goes: topic, partition and
+ * offset are left aside. Throws a {@link CliError} where `line` is no such object.
+ */
+export function recordFromJson(line: string): NewRecord {
   let envelope: Envelope;
   try {
     envelope = JSON.parse(line);
@@ -75,11 +72,10 @@ export function recordFromJson(line: string): AddressedRecord {
   if (typeof envelope !== 'object' || envelope === null || Array.isArray(envelope)) {
     throw new CliError(`A line is no JSON object: ${line.slice(0, 80)}`);
   }
-  const record: NewRecord = {
+  return {
     key: bytesOf(envelope.key, envelope.keyBase64),
     value: bytesOf(envelope.payload, envelope.payloadBase64),
     headers: headersOf(envelope.headers),
     ...(typeof envelope.ts === 'number' && envelope.ts >= 0 && { timestampMs: envelope.ts }),
   };
-  return { record, partition: envelope.partition ?? null };
 }

@@ -1,5 +1,6 @@
 /** What topics look like from outside: names, partitions and the ends of their logs, as several verbs need them. */
-import type { ErrorName } from '../base/error-code.js';
+import { systemClock } from '../base/clock.js';
+import { type ErrorName, errorTable } from '../base/error-code.js';
 import { listOffsets } from '../protocol/messages/02-list-offsets.js';
 import { metadata } from '../protocol/messages/03-metadata.js';
 import type { DecodedResponseOf } from '../protocol/schema.js';
@@ -10,6 +11,9 @@ export type TopicMetadata = DecodedResponseOf<typeof metadata>['topics'][number]
 /** Timestamps that ListOffsets takes for the ends of a log. */
 export const LATEST = -1;
 export const EARLIEST = -2;
+
+const CREATION_TRIES = 50;
+const CREATION_RETRY_MS = 100;
 
 /** Every topic, or those named; never creates one unless asked to. */
 export async function readTopics(
@@ -22,10 +26,19 @@ export async function readTopics(
   return answer.topics;
 }
 
+/** With `create`, waits for a broker that answers before the topic it creates can be used (Kafka's does). */
 export async function readTopic(client: KafkaClient, name: string, create = false): Promise<TopicMetadata> {
-  const [topic] = await readTopics(client, [name], create);
-  checkError(topic.errorCode, null, `Topic ${name}`);
-  return topic;
+  for (let tries = create ? CREATION_TRIES : 1; ; tries--) {
+    const [topic] = await readTopics(client, [name], create);
+    const usable = topic.errorCode === 'NONE' && topic.partitions.every(({ errorCode }) => errorCode === 'NONE');
+    if (usable) return topic;
+    const passing = topic.errorCode === 'NONE' || errorTable[topic.errorCode].retriable;
+    if (tries <= 1 || !passing) {
+      checkError(topic.errorCode, null, `Topic ${name}`);
+      return topic;
+    }
+    await new Promise<void>((resolve) => systemClock.after(CREATION_RETRY_MS, resolve));
+  }
 }
 
 export interface TopicPartition {
