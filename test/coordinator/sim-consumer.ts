@@ -98,7 +98,10 @@ export class SimConsumer {
     if (error !== 'NONE') return;
     witness.acknowledged.set(partition, offset);
     // Offsets only grow here, so what is larger was asked for later and is still open.
-    witness.doubtful.set(partition, new Set([...(witness.doubtful.get(partition) ?? [])].filter((other) => other > offset)));
+    witness.doubtful.set(
+      partition,
+      new Set([...(witness.doubtful.get(partition) ?? [])].filter((other) => other > offset)),
+    );
   }
 
   private startOver(forgetId: boolean): void {

@@ -1,0 +1,120 @@
+/** The records of `__consumer_offsets`: what is written reads back, and the bytes are Kafka's. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { randomUuid, ZERO_UUID } from '../../src/base/uuid.js';
+import {
+  decodeGroupRecord,
+  encodeGroupRecord,
+  type GroupMetadataRecord,
+  type OffsetRecord,
+} from '../../src/coordinator/group/group-record.js';
+
+const int32 = fc.integer({ min: -1, max: 2 ** 31 - 1 });
+const milliseconds = fc.integer({ min: 0, max: 2 ** 45 });
+const bytes = fc.uint8Array({ maxLength: 50 }).map((array) => Buffer.from(array));
+
+const offsetRecord: fc.Arbitrary<OffsetRecord> = fc.record({
+  type: fc.constant('offset' as const),
+  group: fc.string(),
+  topic: fc.string(),
+  partition: fc.nat(),
+  value: fc.option(
+    fc.record({
+      offset: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+      leaderEpoch: int32,
+      metadata: fc.string({ unit: 'grapheme' }),
+      commitTimestampMs: milliseconds,
+      expireTimestampMs: fc.constant(-1),
+      topicId: fc.constantFrom(ZERO_UUID, randomUuid()),
+    }),
+  ),
+});
+
+const groupRecord: fc.Arbitrary<GroupMetadataRecord> = fc.record({
+  type: fc.constant('group' as const),
+  group: fc.string(),
+  value: fc.option(
+    fc.record({
+      protocolType: fc.string(),
+      generation: int32,
+      protocol: fc.option(fc.string()),
+      leader: fc.option(fc.string()),
+      currentStateTimestamp: milliseconds,
+      members: fc.array(
+        fc.record({
+          memberId: fc.string(),
+          groupInstanceId: fc.option(fc.string()),
+          clientId: fc.string(),
+          clientHost: fc.string(),
+          rebalanceTimeout: int32,
+          sessionTimeout: int32,
+          subscription: bytes,
+          assignment: bytes,
+        }),
+      ),
+    }),
+  ),
+});
+
+test('what is written reads back', () => {
+  fc.assert(
+    fc.property(fc.oneof(offsetRecord, groupRecord), (record) => {
+      const decoded = decodeGroupRecord(encodeGroupRecord(record));
+      assert.ok(decoded);
+      assert.deepEqual(encodeGroupRecord(decoded), encodeGroupRecord(record));
+      if (record.type === 'offset') assert.deepEqual(decoded, record);
+      else assert.deepEqual(decoded.value, record.value && { ...record.value, version: 3 });
+    }),
+  );
+});
+
+test('the bytes of a committed offset', () => {
+  const { key, value } = encodeGroupRecord({
+    type: 'offset',
+    group: 'g',
+    topic: 'logs',
+    partition: 3,
+    value: {
+      offset: 258,
+      leaderEpoch: 1,
+      metadata: 'm',
+      commitTimestampMs: 1,
+      expireTimestampMs: -1,
+      topicId: ZERO_UUID,
+    },
+  });
+  assert.equal(key?.toString('hex'), '0001' + '000167' + '00046c6f6773' + '00000003');
+  assert.equal(value?.toString('hex'), '0004' + '0000000000000102' + '00000001' + '026d' + '0000000000000001' + '00');
+});
+
+test('an offset that expires by itself has the one version that can say so', () => {
+  const { value } = encodeGroupRecord({
+    type: 'offset',
+    group: 'g',
+    topic: 't',
+    partition: 0,
+    value: { offset: 1, leaderEpoch: -1, metadata: '', commitTimestampMs: 2, expireTimestampMs: 3, topicId: ZERO_UUID },
+  });
+  assert.equal(value?.toString('hex'), '0001' + '0000000000000001' + '0000' + '0000000000000002' + '0000000000000003');
+});
+
+test('the bytes of an empty group', () => {
+  const { key, value } = encodeGroupRecord({
+    type: 'group',
+    group: 'g',
+    value: {
+      protocolType: 'consumer',
+      generation: 2,
+      protocol: null,
+      leader: null,
+      currentStateTimestamp: 5,
+      members: [],
+    },
+  });
+  assert.equal(key?.toString('hex'), '0002000167');
+  assert.equal(
+    value?.toString('hex'),
+    '0003' + '0008636f6e73756d6572' + '00000002' + 'ffff' + 'ffff' + '0000000000000005' + '00000000',
+  );
+});
