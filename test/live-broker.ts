@@ -5,6 +5,9 @@ import { ApacheKafka, noApacheKafka } from './peers/apache-kafka.js';
 
 export type LiveBroker = BrokerProcess | ApacheKafka;
 
+/** For a whole file of client tests: a client that waits for ever fails, and its broker is disposed of. */
+export const CLIENT_TEST_TIMEOUT_MS = 240_000;
+
 const provingAgainstKafka = process.env.MILLRACE_TEST_BROKER === 'apache-kafka';
 
 /** Starts the broker and disposes of it after the test; null when the test was skipped because it cannot run here. */

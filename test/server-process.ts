@@ -25,6 +25,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 }
 
 const OUTPUT_CHARS_MAX = 4 * 1024 * 1024;
+const START_TIMEOUT_MS = 60_000;
 
 export class ServerProcess {
   stdout = '';
@@ -62,6 +63,8 @@ export class ServerProcess {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-OUTPUT_CHARS_MAX);
     });
+    // A server that neither serves nor ends must fail its test, not hold up the whole run.
+    const tooLate = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => {
@@ -72,7 +75,7 @@ export class ServerProcess {
         sinceStart = (sinceStart + text).slice(-OUTPUT_CHARS_MAX);
         if (ready.test(sinceStart)) resolve();
       });
-    });
+    }).finally(() => clearTimeout(tooLate));
   }
 
   /** SIGKILL; resolves when the process is gone. */
