@@ -10,17 +10,19 @@ import {
   type OffsetRecord,
 } from '../../src/coordinator/group/group-record.js';
 
+/** Records whose objects are plain ones, as the decoder makes them. */
+const plain = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(model, { noNullPrototype: true });
 const int32 = fc.integer({ min: -1, max: 2 ** 31 - 1 });
 const milliseconds = fc.integer({ min: 0, max: 2 ** 45 });
 const bytes = fc.uint8Array({ maxLength: 50 }).map((array) => Buffer.from(array));
 
-const offsetRecord: fc.Arbitrary<OffsetRecord> = fc.record({
+const offsetRecord: fc.Arbitrary<OffsetRecord> = plain({
   type: fc.constant('offset' as const),
   group: fc.string(),
   topic: fc.string(),
   partition: fc.nat(),
   value: fc.option(
-    fc.record({
+    plain({
       offset: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
       leaderEpoch: int32,
       metadata: fc.string({ unit: 'grapheme' }),
@@ -31,18 +33,18 @@ const offsetRecord: fc.Arbitrary<OffsetRecord> = fc.record({
   ),
 });
 
-const groupRecord: fc.Arbitrary<GroupMetadataRecord> = fc.record({
+const groupRecord: fc.Arbitrary<GroupMetadataRecord> = plain({
   type: fc.constant('group' as const),
   group: fc.string(),
   value: fc.option(
-    fc.record({
+    plain({
       protocolType: fc.string(),
       generation: int32,
       protocol: fc.option(fc.string()),
       leader: fc.option(fc.string()),
       currentStateTimestamp: milliseconds,
       members: fc.array(
-        fc.record({
+        plain({
           memberId: fc.string(),
           groupInstanceId: fc.option(fc.string()),
           clientId: fc.string(),
