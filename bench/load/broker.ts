@@ -21,6 +21,8 @@ export interface FreshBroker extends RunningBroker {
 
 export interface Contender {
   readonly name: string;
+  /** Null: takes part in every cell. Otherwise only in those whose names begin so. */
+  readonly onlyCells: string | null;
   /** The broker that serves cells of this flush policy; started at the first call. */
   broker(flush: FlushPolicy): Promise<RunningBroker>;
   /** Settings of a topic that give it the policy, where the broker itself was not started with it. */
@@ -34,6 +36,7 @@ export interface Contender {
 export function runningPeer(host: string, port: number, pid: number | null): Contender {
   return {
     name: `${host}:${port}`,
+    onlyCells: null,
     broker: async () => ({ host, port, pid }),
     topicConfigs: (flush) => (flush === 'ack' ? [{ name: 'flush.messages', value: '1' }] : []),
     startFresh: null,

@@ -13,8 +13,9 @@ export class Child {
     private readonly name: string,
     command: string,
     args: readonly string[],
+    environment: NodeJS.ProcessEnv = process.env,
   ) {
-    this.process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.complaint = (this.complaint + text).slice(-4000);
     });

@@ -59,7 +59,7 @@ export async function compare(plan: Plan): Promise<Row[]> {
   const loaded = new LoadedTopics();
   for (const cell of plan.cells) {
     plan.say(`${cell.name}: ${cell.title}`);
-    const entrants = cell.kind === 'start' ? startEntrants(plan) : loadEntrants(plan, cell, loaded);
+    const entrants = cell.kind === 'start' ? startEntrants(plan, cell) : loadEntrants(plan, cell, loaded);
     for (let round = 0; round < plan.runs; round++) {
       for (const entrant of entrants) await runOnce(entrant, plan.say);
     }
@@ -103,8 +103,12 @@ function describe(figures: Figures): string {
   return parts.join(', ');
 }
 
+function takingPart(plan: Plan, cell: Cell): Contender[] {
+  return plan.contenders.filter(({ onlyCells }) => onlyCells === null || cell.name.startsWith(onlyCells));
+}
+
 function loadEntrants(plan: Plan, cell: LoadCell, loaded: LoadedTopics): Entrant[] {
-  const contenders = plan.contenders.map((contender) => {
+  const contenders = takingPart(plan, cell).map((contender) => {
     return entrant(contender.name, false, () => runLoad(contender, cell, plan, loaded));
   });
   if (!plan.withLimits) return contenders;
@@ -115,8 +119,8 @@ function loadEntrants(plan: Plan, cell: LoadCell, loaded: LoadedTopics): Entrant
   return [...contenders, ...limits];
 }
 
-function startEntrants(plan: Plan): Entrant[] {
-  return plan.contenders
+function startEntrants(plan: Plan, cell: Cell): Entrant[] {
+  return takingPart(plan, cell)
     .filter((contender) => contender.startFresh !== null)
     .map((contender) => entrant(contender.name, false, () => runStart(contender)));
 }

@@ -10,7 +10,7 @@ import { type Contender, type FreshBroker, runningPeer } from './broker.js';
 import { type Cell, cells } from './cells.js';
 import { compare } from './compare.js';
 import { machine } from './machine.js';
-import { millrace } from './product.js';
+import { asItComes, copyPath, millrace } from './product.js';
 import { markdown, type Report, text } from './report.js';
 import { runBlaster } from './run-blaster.js';
 
@@ -110,7 +110,9 @@ async function bench(options: Options): Promise<void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const directory = mkdtempSync(join(options.dataDir ?? tmpdir(), 'millrace-bench-'));
   const contenders: Contender[] = [];
-  if (options.product) contenders.push(millrace(directory, options.override));
+  if (options.product) {
+    for (const variant of [asItComes, copyPath]) contenders.push(millrace(variant, directory, options.override));
+  }
   if (options.peer !== undefined) {
     contenders.push(runningPeer(options.peer.host, options.peer.port, options.peerPid ?? null));
   }

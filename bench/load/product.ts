@@ -8,8 +8,24 @@ import { Child, freePort } from './child.js';
 
 const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
+interface Variant {
+  readonly name: string;
+  readonly onlyCells: string | null;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** As it comes. */
+export const asItComes: Variant = { name: 'Millrace', onlyCells: null };
+
+/** As it is where koffi does not load or a socket is encrypted: file ranges are copied instead of sent by the kernel. */
+export const copyPath: Variant = {
+  name: 'Millrace, copy path',
+  onlyCells: 'fetch',
+  environment: { ...process.env, MILLRACE_NO_KOFFI: '1' },
+};
+
 /** `directory` is where the data folders go; they are removed at the end. */
-export function millrace(directory: string, extraOverrides: readonly string[]): Contender {
+export function millrace(variant: Variant, directory: string, extraOverrides: readonly string[]): Contender {
   const all: FreshBroker[] = [];
   const serving = new Map<FlushPolicy, Promise<FreshBroker>>();
 
@@ -23,7 +39,7 @@ export function millrace(directory: string, extraOverrides: readonly string[]): 
       ...extraOverrides,
     ];
     const args = [entry, 'serve', ...overrides.flatMap((override) => ['--override', override])];
-    const child = new Child('Millrace', process.execPath, args).discardOutput();
+    const child = new Child(variant.name, process.execPath, args, variant.environment).discardOutput();
     const fresh: FreshBroker = {
       host: '127.0.0.1',
       port,
@@ -40,7 +56,8 @@ export function millrace(directory: string, extraOverrides: readonly string[]): 
   };
 
   return {
-    name: 'Millrace',
+    name: variant.name,
+    onlyCells: variant.onlyCells,
     async broker(flush) {
       let broker = serving.get(flush);
       if (broker === undefined) {

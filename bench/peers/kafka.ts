@@ -88,6 +88,7 @@ export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => 
 
   return {
     name: 'Apache Kafka',
+    onlyCells: null,
     broker() {
       serving ??= start().then(async (fresh) => {
         (await openWhenUp(fresh.host, fresh.port, fresh.check)).close();
