@@ -154,7 +154,7 @@ function find(
   if (wanted.currentLeaderEpoch >= 0 && wanted.currentLeaderEpoch !== leaderEpoch) {
     return failed(wanted, wanted.currentLeaderEpoch < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH');
   }
-  const read = partitions.read(handle, wanted.fetchOffset, wanted.maxBytes, true);
+  const read = partitions.read(handle, wanted.fetchOffset, wanted.maxBytes);
   const toFound = ({ error, records }: { error: ErrorName; records: FileRecords | null }): Found =>
     error === 'NONE'
       ? { wanted, error, highWatermark, lastStableOffset, logStartOffset, records }

@@ -1,7 +1,7 @@
 /** Partitions as the main thread uses them: appends into rings, readings of the board, file ranges for readers. */
 import type { Clock } from '../base/clock.js';
 import type { ErrorName } from '../base/error-code.js';
-import type { FileSlice } from '../base/file-slice.js';
+import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { KafkaError } from '../base/kafka-error.js';
 import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
@@ -138,12 +138,7 @@ export class PartitionClient implements Partitions {
     return this.row;
   }
 
-  read(
-    handle: PartitionHandle,
-    offset: Offset,
-    maxBytes: number,
-    wholeFirstBatch: boolean,
-  ): ReadResult | Promise<ReadResult> {
+  read(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult> {
     const entry = handle as PartitionEntry;
     if (entry.state !== 'online') return { error: unavailable(entry), records: null };
     const { row } = this;
@@ -163,24 +158,54 @@ export class PartitionClient implements Partitions {
         return { error: 'NONE', records: { byteLength: length, slices: [slice] } };
       }
     }
-    return this.locate(entry, offset, maxBytes, wholeFirstBatch);
+    const run = entry.runAt(offset, maxBytes);
+    if (run !== null) {
+      this.locateAhead(entry, run.nextOffset, maxBytes);
+      return { error: 'NONE', records: run.records };
+    }
+    const { locating } = entry;
+    if (locating !== null && locating.offset === offset && locating.maxBytes === maxBytes) {
+      return locating.done.then(() => {
+        const located = entry.runAt(offset, maxBytes);
+        return located === null ? this.locate(entry, offset, maxBytes) : { error: 'NONE', records: located.records };
+      });
+    }
+    return this.locate(entry, offset, maxBytes);
   }
 
-  private async locate(
-    entry: PartitionEntry,
-    offset: Offset,
-    maxBytes: number,
-    wholeFirst: boolean,
-  ): Promise<ReadResult> {
-    const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, wholeFirst);
+  private async locate(entry: PartitionEntry, offset: Offset, maxBytes: number): Promise<ReadResult> {
+    const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, false);
     if (reply.error !== 'NONE') return { error: reply.error, records: null };
-    const slices = reply.slices ?? [];
-    let byteLength = 0;
-    for (const slice of slices) byteLength += slice.length;
-    if (byteLength === 0) return NOTHING;
-    if (reply.next !== undefined) entry.rememberPlace(reply.next.offset, reply.next.segmentBase, reply.next.position);
-    await this.warm(slices);
-    return { error: 'NONE', records: { byteLength, slices } };
+    const run = reply.runs?.[0];
+    if (run === undefined) return NOTHING;
+    const records = recordsOf(run.slices);
+    if (records.byteLength === 0) return NOTHING;
+    if (run.next !== null) {
+      entry.rememberPlace(run.next.offset, run.next.segmentBase, run.next.position);
+      this.locateAhead(entry, run.next.offset, maxBytes);
+    }
+    await this.warm(run.slices);
+    return { error: 'NONE', records };
+  }
+
+  /** A reader who goes through the log will come back for what follows: it is located, and read into memory, meanwhile. */
+  private locateAhead(entry: PartitionEntry, offset: Offset, maxBytes: number): void {
+    if (entry.locating !== null || entry.runAt(offset, maxBytes) !== null) return;
+    const locate = async (): Promise<void> => {
+      const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, true);
+      for (const run of reply.runs ?? []) {
+        if (run.next === null) continue;
+        entry.rememberRun({
+          offset: run.offset,
+          maxBytes,
+          records: recordsOf(run.slices),
+          nextOffset: run.next.offset,
+        });
+        await this.warm(run.slices);
+      }
+      entry.locating = null;
+    };
+    entry.locating = { offset, maxBytes, done: locate() };
   }
 
   /** Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first. */
@@ -275,6 +300,12 @@ export class PartitionClient implements Partitions {
     if (entry.state === 'removed') return Promise.resolve({ error: 'UNKNOWN_TOPIC_OR_PARTITION' });
     return this.pool.link(entry.shard).request(entry.slot, request);
   }
+}
+
+function recordsOf(slices: readonly FileSlice[]): FileRecords {
+  let byteLength = 0;
+  for (const slice of slices) byteLength += slice.length;
+  return { byteLength, slices };
 }
 
 function unavailable(entry: PartitionEntry): ErrorName {

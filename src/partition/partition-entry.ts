@@ -1,15 +1,25 @@
 /** One partition on the main thread: its handle, who waits for it, and where its recent readers stand. */
+import type { FileRecords } from '../base/file-slice.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import type { OpenRequest } from '../ring/commands.js';
 import type { PartitionHandle, PartitionState } from './partitions.js';
 
 const PLACES_MAX = 8;
+const RUNS_MAX = 32;
 
 /** Where in the files an offset begins: learnt from the board or from a located read. */
 interface Place {
   offset: Offset;
   segmentBase: Offset;
   position: FilePosition;
+}
+
+/** What a fetch of `offset` with `maxBytes` is answered with, located before it came. */
+export interface Run {
+  readonly offset: Offset;
+  readonly maxBytes: number;
+  readonly records: FileRecords;
+  readonly nextOffset: Offset;
 }
 
 export class PartitionEntry implements PartitionHandle {
@@ -20,6 +30,10 @@ export class PartitionEntry implements PartitionHandle {
   /** A few places where readers are expected next: a reader at the tail, or going through the log, asks the shard nothing. */
   private readonly places: Place[] = [];
   private nextPlace = 0;
+  /** In order of location; the oldest go first. */
+  private readonly runs = new Map<Offset, Run>();
+  /** The runs that are being located now. */
+  locating: { readonly offset: Offset; readonly maxBytes: number; readonly done: Promise<void> } | null = null;
 
   constructor(
     readonly shard: number,
@@ -65,8 +79,22 @@ export class PartitionEntry implements PartitionHandle {
     place.position = position;
   }
 
+  runAt(offset: Offset, maxBytes: number): Run | null {
+    const run = this.runs.get(offset);
+    return run !== undefined && run.maxBytes === maxBytes ? run : null;
+  }
+
+  rememberRun(run: Run): void {
+    this.runs.delete(run.offset);
+    this.runs.set(run.offset, run);
+    if (this.runs.size <= RUNS_MAX) return;
+    const [oldest] = this.runs.keys();
+    this.runs.delete(oldest);
+  }
+
   /** After a shard's death or a storage error: files may have been cut. */
   forgetPlaces(): void {
     this.places.length = 0;
+    this.runs.clear();
   }
 }

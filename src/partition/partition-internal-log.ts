@@ -33,7 +33,7 @@ export class PartitionInternalLog implements InternalLog {
     let offset = partitions.watermarks(handle).logStartOffset;
     for (;;) {
       if (offset >= partitions.watermarks(handle).highWatermark) return;
-      const { error, records } = await partitions.read(handle, offset, READ_BYTES, true);
+      const { error, records } = await partitions.read(handle, offset, READ_BYTES);
       if (error !== 'NONE')
         throw new KafkaError(error, `${handle.topic}-${handle.index} could not be read at ${offset}`);
       if (records === null) return;

@@ -53,7 +53,7 @@ export interface AppendResult {
 
 export interface ReadResult {
   readonly error: ErrorName;
-  /** Whole batches, except that the last may be cut at `maxBytes`; null on error or where there is nothing. */
+  /** Whole batches; null on error or where there is nothing. */
   readonly records: FileRecords | null;
 }
 
@@ -84,13 +84,8 @@ export interface Partitions {
   append(handle: PartitionHandle, batch: Uint8Array, fromClient: boolean, done: (result: AppendResult) => void): void;
   /** Reads the board: no ring traffic. The object is reused by the next call. */
   watermarks(handle: PartitionHandle): Watermarks;
-  /** Bytes from `offset` up to the high watermark, at most `maxBytes` but at least the first batch whole when `wholeFirstBatch`. */
-  read(
-    handle: PartitionHandle,
-    offset: Offset,
-    maxBytes: number,
-    wholeFirstBatch: boolean,
-  ): ReadResult | Promise<ReadResult>;
+  /** Bytes from `offset` up to the high watermark, at most `maxBytes` but at least the first batch whole (KIP-74). */
+  read(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult>;
   /** First record at or after `timestampMs` (>= 0), or the record with the largest timestamp for -3. */
   offsetAtTime(handle: PartitionHandle, timestampMs: number): Promise<OffsetAtTime>;
   endOfEpoch(handle: PartitionHandle, epoch: LeaderEpoch): Promise<EpochEnd>;

@@ -108,8 +108,8 @@ export class ShardLink {
     this.wait({ bytes: copy.length, write: () => writeAppend(this.commands, id, slot, fromClient, copy) });
   }
 
-  locate(slot: number, offset: Offset, maxBytes: number, wholeFirst: boolean): Promise<ShardReply> {
-    return this.ask((id) => writeLocate(this.commands, id, slot, offset, maxBytes, wholeFirst));
+  locate(slot: number, offset: Offset, maxBytes: number, ahead: boolean): Promise<ShardReply> {
+    return this.ask((id) => writeLocate(this.commands, id, slot, offset, maxBytes, ahead));
   }
 
   request(slot: number, request: ShardRequest): Promise<ShardReply> {

@@ -3,7 +3,7 @@
  * everything rarer is JSON behind the same eight bytes.
  *
  *   APPEND   ┌ request id u32 ┬ slot u32 ┬ from client u32 ┬ batch bytes u32 ┬ the batch, as the producer sent it ┐
- *   LOCATE   ┌ request id u32 ┬ slot u32 ┬ offset low u32 ┬ offset high u32 ┬ bytes max u32 ┬ whole first u32 ┐
+ *   LOCATE   ┌ request id u32 ┬ slot u32 ┬ offset low u32 ┬ offset high u32 ┬ bytes max u32 ┬ ahead u32 ┐
  *   others   ┌ request id u32 ┬ slot u32 ┬ JSON, UTF-8 ┐
  */
 import type { LeaderEpoch, Offset } from '../base/units.js';
@@ -75,7 +75,7 @@ export function writeLocate(
   slot: number,
   offset: Offset,
   maxBytes: number,
-  wholeFirst: boolean,
+  ahead: boolean,
 ): boolean {
   const at = ring.claim(LOCATE, LOCATE_BYTES);
   if (at < 0) return false;
@@ -85,7 +85,7 @@ export function writeLocate(
   data.writeUInt32LE(offset % TWO_32, at + 8);
   data.writeUInt32LE(Math.floor(offset / TWO_32), at + 12);
   data.writeUInt32LE(maxBytes, at + 16);
-  data.writeUInt32LE(wholeFirst ? 1 : 0, at + 20);
+  data.writeUInt32LE(ahead ? 1 : 0, at + 20);
   return true;
 }
 
@@ -106,7 +106,8 @@ export const batchBytesAt = (ring: RingConsumer): number => ring.data.readUInt32
 export const locateOffsetAt = (ring: RingConsumer): Offset =>
   ring.data.readUInt32LE(ring.position + 8) + ring.data.readUInt32LE(ring.position + 12) * TWO_32;
 export const locateBytesMaxAt = (ring: RingConsumer): number => ring.data.readUInt32LE(ring.position + 16);
-export const locateWholeFirstAt = (ring: RingConsumer): boolean => ring.data.readUInt32LE(ring.position + 20) === 1;
+/** True: the reader is not there yet, and only runs of the full size are wanted. */
+export const locateAheadAt = (ring: RingConsumer): boolean => ring.data.readUInt32LE(ring.position + 20) === 1;
 
 export function readRequest(ring: RingConsumer): ShardRequest {
   return JSON.parse(ring.data.toString('utf8', ring.position + REQUEST_HEADER_BYTES, ring.position + ring.length));

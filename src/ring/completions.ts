@@ -19,13 +19,20 @@ export const NOTICE = 4;
 const APPENDED_BYTES = 32;
 const HEADER_BYTES = 4;
 
+/** What one fetch can be answered with. */
+export interface LocatedRun {
+  readonly offset: Offset;
+  readonly slices: readonly FileSlice[];
+  /** Where a reader goes on, if that is known. */
+  readonly next: { readonly offset: Offset; readonly segmentBase: Offset; readonly position: number } | null;
+}
+
 /** Answer to a request that is not an append. */
 export interface ShardReply {
   readonly error: ErrorName;
   readonly message?: string;
-  readonly slices?: readonly FileSlice[];
-  /** For locate: the offset behind the slices and where it lies, when the reader may go on without asking. */
-  readonly next?: { readonly offset: Offset; readonly segmentBase: Offset; readonly position: number };
+  /** For locate: runs of whole batches, each beginning where the one before it ends. */
+  readonly runs?: readonly LocatedRun[];
   readonly offset?: Offset;
   readonly timestampMs?: number;
   readonly leaderEpoch?: LeaderEpoch;

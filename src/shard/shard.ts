@@ -12,16 +12,23 @@ import {
   batchBytesAt,
   fromClientAt,
   LOCATE,
+  locateAheadAt,
   locateBytesMaxAt,
   locateOffsetAt,
-  locateWholeFirstAt,
   type OpenRequest,
   readRequest,
   requestIdAt,
   type ShardRequest,
   slotAt,
 } from '../ring/commands.js';
-import { type ShardReply, writeAppended, writeNotice, writeProgress, writeReply } from '../ring/completions.js';
+import {
+  type LocatedRun,
+  type ShardReply,
+  writeAppended,
+  writeNotice,
+  writeProgress,
+  writeReply,
+} from '../ring/completions.js';
 import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import type { WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
@@ -33,6 +40,8 @@ const TURN_COMMANDS_MAX = 4096;
 const TURN_BYTES_MAX = 8 * 1024 * 1024;
 /** How much of a recovery is done between two looks at the ring. */
 const RECOVERY_SLICE_BYTES = 8 * 1024 * 1024;
+/** Located at once for a reader who goes through the log: so many fetches are then answered without asking. */
+const RUNS_AHEAD = 8;
 const REOPEN_FIRST_MS = 500;
 const REOPEN_MAX_MS = 30_000;
 const IDLE_FILES_SWEEP_MS = 10_000;
@@ -239,12 +248,9 @@ export class Shard {
     const partition = this.partitions[slotAt(commands)];
     const offset = locateOffsetAt(commands);
     this.reply(requestId, partition, (log) => {
-      const { row } = partition as ShardPartition;
+      const { highWatermark } = (partition as ShardPartition).row;
       if (offset < log.logStartOffset || offset > log.logEndOffset) return { error: 'OFFSET_OUT_OF_RANGE' };
-      if (offset >= row.highWatermark) return { error: 'NONE', slices: [] };
-      const located = log.locate(offset, locateBytesMaxAt(commands), row.highWatermark, locateWholeFirstAt(commands));
-      if (located === null) return { error: 'NONE', slices: [] };
-      return { error: located.error, slices: located.slices, next: located.next ?? undefined };
+      return locateRuns(log, offset, locateBytesMaxAt(commands), highWatermark, locateAheadAt(commands));
     });
   }
 
@@ -538,4 +544,28 @@ export class Shard {
     );
     this.closing = true;
   }
+}
+
+/**
+ * One run for a reader who waits. For one who will come (`ahead`), several, but none that ends at the high watermark:
+ * it would be longer by the time it is wanted.
+ */
+function locateRuns(
+  log: PartitionLog,
+  from: number,
+  bytesMax: number,
+  highWatermark: number,
+  ahead: boolean,
+): ShardReply {
+  const runs: LocatedRun[] = [];
+  for (let offset = from; runs.length < (ahead ? RUNS_AHEAD : 1) && offset < highWatermark; ) {
+    const located = log.locate(offset, bytesMax, highWatermark, true);
+    if (located === null) break;
+    if (located.error !== 'NONE') return runs.length > 0 ? { error: 'NONE', runs } : { error: located.error };
+    if (ahead && (located.next === null || located.next.offset >= highWatermark)) break;
+    runs.push({ offset, slices: located.slices, next: located.next });
+    if (located.next === null) break;
+    offset = located.next.offset;
+  }
+  return { error: 'NONE', runs };
 }
