@@ -2,11 +2,12 @@
 import { silentLogger } from '../../src/base/logger.js';
 import { randomUuid, type Uuid, ZERO_UUID } from '../../src/base/uuid.js';
 import { loadConfig } from '../../src/config/load.js';
-import { GroupCoordinator, OFFSETS_TOPIC } from '../../src/coordinator/group/group-coordinator.js';
+import { GroupCoordinator } from '../../src/coordinator/group/group-coordinator.js';
 import type { JoinResponse, SyncResponse } from '../../src/coordinator/group/member.js';
 import type { JoinRequest } from '../../src/coordinator/group/membership.js';
 import type { AskedTopic, CommitRequest, GroupTopics } from '../../src/coordinator/group/offset-rules.js';
 import { partitionOf } from '../../src/coordinator/partition-of.js';
+import { OFFSETS_TOPIC } from '../../src/metadata/internal-topics.js';
 import type { Topic } from '../../src/metadata/topic.js';
 import type { PartitionHandle } from '../../src/partition/partitions.js';
 import { encodeRecord } from '../../src/protocol/compile.js';

@@ -4,6 +4,7 @@ import { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
 import type { BrokerConfig } from '../../config/load.js';
+import { OFFSETS_TOPIC } from '../../metadata/internal-topics.js';
 import type { Topic } from '../../metadata/topic.js';
 import type { InternalLog } from '../../partition/internal-log.js';
 import type { describeGroups } from '../../protocol/messages/15-describe-groups.js';
@@ -44,8 +45,6 @@ import {
   withCommitError,
 } from './offset-rules.js';
 import { OffsetsPartition } from './offsets-partition.js';
-
-export const OFFSETS_TOPIC = '__consumer_offsets';
 
 const MS_PER_MINUTE = 60_000;
 /** Kafka's word for groups whose members assign, as against those of KIP-848. */
