@@ -117,8 +117,6 @@ export class PartitionLog {
   private epoch: LeaderEpoch;
   private startOffset: Offset;
   private stagedEndOffset: Offset = 0;
-  /** Producers' batches before this offset were not read yet; -1 where nothing is missing. */
-  private historyFrom: Offset = -1;
   private folderIsReady = false;
   private parentHasNewEntry = false;
   private folderHasNewEntry = false;
@@ -168,7 +166,6 @@ export class PartitionLog {
     this.segments.splice(0, this.segments.length, ...folder.segments);
     this.snapshots.splice(0, this.snapshots.length, ...folder.snapshots);
     this.producers.clear();
-    this.historyFrom = -1;
     if (this.segments.length === 0) {
       this.finishOpening(this.startOffset);
       return;
@@ -181,7 +178,7 @@ export class PartitionLog {
     if (clean && damageIsKnown) {
       const endOffset = openActiveSegment(files, this.search, active, this.config.indexIntervalBytes);
       if (endOffset !== null) {
-        this.historyFrom = restoreProducers(this.restoreParts(), this.producers, endOffset);
+        restoreProducers(this.restoreParts(), this.producers, endOffset);
         this.finishOpening(endOffset);
         return;
       }
@@ -190,17 +187,19 @@ export class PartitionLog {
         'The last segment is not as it was left and is checked from its beginning.',
       );
     }
-    const from = damageIsKnown ? (clean ? active.baseOffset : recoveryPoint) : 0;
+    const flushedEnd = clean ? active.baseOffset : recoveryPoint;
     this.recovery = new Recovery(
       {
         ...this.restoreParts(),
+        segments: this.segments,
         openFiles: this.openFiles,
         config: this.config,
         epochs: this.epochs,
         producers: this.producers,
         removeSnapshot: (offset) => this.removeSnapshot(offset),
       },
-      from,
+      damageIsKnown ? flushedEnd : 0,
+      flushedEnd,
     );
   }
 
@@ -210,7 +209,6 @@ export class PartitionLog {
     if (recovery === null) return true;
     if (!onDisk('recover', this.directory, () => recovery.slice(budgetBytes))) return false;
     this.recovery = null;
-    this.historyFrom = recovery.historyFrom;
     this.changed = true;
     this.finishOpening(recovery.endOffset);
     return true;
@@ -389,10 +387,9 @@ export class PartitionLog {
     const firstSequence = baseSequenceOf(bytes, start);
     const delta = lastOffsetDeltaOf(bytes, start);
     let verdict: SequenceVerdict = producers.check(producerId, epoch, firstSequence, delta);
-    if (verdict === 'OUT_OF_ORDER_SEQUENCE_NUMBER' && this.historyFrom >= 0) {
-      // A snapshot holds one batch of each producer; the four before it are read when somebody repeats one of them.
-      onDisk('read', this.directory, () => restoreHistory(this.restoreParts(), producers, this.historyFrom));
-      this.historyFrom = -1;
+    const producer = producers.get(producerId);
+    if (verdict === 'OUT_OF_ORDER_SEQUENCE_NUMBER' && producer?.isComplete === false) {
+      onDisk('read', this.directory, () => restoreHistory(this.restoreParts(), producer));
       verdict = producers.check(producerId, epoch, firstSequence, delta);
     }
     if (verdict === 'next') return true;
@@ -444,7 +441,7 @@ export class PartitionLog {
     const makesFiles = turn.makesFiles;
     try {
       onDisk('make', this.directory, () => this.readyFolder());
-      turn.write();
+      turn.write(this.config.flush !== 'never');
       if (this.epochs.changed) onDisk('write the epochs of', this.directory, () => this.saveLeaderEpochs());
     } catch (error) {
       throw this.undoTurn(error);

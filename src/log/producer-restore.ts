@@ -6,7 +6,7 @@ import { lastOffsetOf, producerIdOf } from '../record/record-batch.js';
 import type { FileSystem } from './file-system.js';
 import { snapshotPathAt } from './log-folder.js';
 import { decodeProducerSnapshot } from './producer-snapshot.js';
-import { ProducerState } from './producer-state.js';
+import { BATCHES_KEPT, type Producer, ProducerState } from './producer-state.js';
 import { type Segment, segmentFloor } from './segment.js';
 import type { SegmentSearch } from './segment-search.js';
 
@@ -20,23 +20,30 @@ export interface RestoreParts {
   readonly search: SegmentSearch;
 }
 
-/**
- * Fills `state` with the producers as they were at `offset`, which must be a batch boundary. Returns the offset of the
- * snapshot that this began from: each producer's batches before it are not known; -1 where nothing is missing.
- */
-export function restoreProducers(parts: RestoreParts, state: ProducerState, offset: Offset): Offset {
+/** Fills `state` with the producers as they were at `offset`, which must be a batch boundary. */
+export function restoreProducers(parts: RestoreParts, state: ProducerState, offset: Offset): void {
   const from = loadSnapshotAtOrBelow(parts, state, offset);
-  const complete = state.size === 0;
-  replayHeaders(parts, state, from, offset);
-  return complete ? -1 : from;
+  replayHeaders(parts, state, from, offset, null);
 }
 
-/** The batches that each producer of `state` had in the log before `from`, where `state` begins. */
-export function restoreHistory(parts: RestoreParts, state: ProducerState, from: Offset): void {
-  const older = new ProducerState();
-  const start = loadSnapshotAtOrBelow(parts, older, from - 1);
-  replayHeaders(parts, older, start, from);
-  state.prependHistory(older);
+/**
+ * Reads the batches of one producer that its snapshot had no room for: from the log in front of the oldest that is known,
+ * back to the snapshot before it, whose own entry is one more; and so on until there are five or no more.
+ */
+export function restoreHistory(parts: RestoreParts, producer: Producer): void {
+  while (producer.batches.length < BATCHES_KEPT) {
+    const oldest = producer.batches[0];
+    if (oldest === undefined || oldest.firstSequence === 0) break;
+    const knownFrom = oldest.lastOffset - oldest.offsetDelta;
+    const older = new ProducerState();
+    const start = loadSnapshotAtOrBelow(parts, older, knownFrom);
+    replayHeaders(parts, older, start, knownFrom, producer.producerId);
+    const past = older.get(producer.producerId);
+    const missing = past?.epoch === producer.epoch ? past.batches.filter((batch) => batch.lastOffset < knownFrom) : [];
+    if (missing.length === 0) break;
+    producer.batches = [...missing, ...producer.batches].slice(-BATCHES_KEPT);
+  }
+  producer.isComplete = true;
 }
 
 /** Loads the newest readable snapshot; answers its offset, or -1 where there was none. */
@@ -51,7 +58,8 @@ function loadSnapshotAtOrBelow(parts: RestoreParts, state: ProducerState, offset
   return -1;
 }
 
-function replayHeaders(parts: RestoreParts, state: ProducerState, from: Offset, to: Offset): void {
+/** `only`: the producer that matters, null for all. */
+function replayHeaders(parts: RestoreParts, state: ProducerState, from: Offset, to: Offset, only: number | null): void {
   const { segments, search, clock, log } = parts;
   if (from >= to) return;
   const nowMs = clock.nowMs();
@@ -59,7 +67,9 @@ function replayHeaders(parts: RestoreParts, state: ProducerState, from: Offset, 
     const segment = segments[i];
     if (segment.baseOffset >= to) return;
     const whole = search.visitFrom(segment, Math.max(from, segment.baseOffset), ({ bytes, at }) => {
-      if (producerIdOf(bytes, at) >= 0 && lastOffsetOf(bytes, at) < to) state.append(bytes, at, nowMs);
+      const producerId = producerIdOf(bytes, at);
+      if (producerId < 0 || (only !== null && producerId !== only) || lastOffsetOf(bytes, at) >= to) return;
+      state.append(bytes, at, nowMs);
     });
     if (!whole)
       log.warn({ segment: segment.path }, 'A segment is damaged: producers behind the damage are not remembered.');

@@ -58,6 +58,7 @@ export function decodeProducerSnapshot(bytes: Buffer, state: ProducerState, nowM
       coordinatorEpoch: readInt32(bytes, at + 34),
       transactionFirstOffset: readInt64(bytes, at + 38),
       batches: [],
+      isComplete: false,
       lastUseMs: nowMs,
     };
     if (lastSequence >= 0) {

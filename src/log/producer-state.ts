@@ -34,6 +34,8 @@ export interface Producer {
   transactionFirstOffset: Offset;
   /** Oldest first; never more than {@link BATCHES_KEPT}. */
   batches: ProducerBatch[];
+  /** False where older batches of the present epoch may be in the log that were not read: a snapshot holds only the last. */
+  isComplete: boolean;
   lastUseMs: number;
 }
 
@@ -113,6 +115,7 @@ export class ProducerState {
         coordinatorEpoch: NO_COORDINATOR_EPOCH,
         transactionFirstOffset: -1,
         batches: [],
+        isComplete: true,
         lastUseMs: nowMs,
       };
       this.producers.set(producerId, producer);
@@ -120,6 +123,7 @@ export class ProducerState {
     if (producer.epoch !== epoch) {
       producer.epoch = epoch;
       producer.batches.length = 0;
+      producer.isComplete = true;
     }
     producer.lastUseMs = nowMs;
     // Control batches have no sequence: they only raise the epoch.
@@ -155,17 +159,6 @@ export class ProducerState {
       else this.producers.set(producerId, producer);
     }
     this.before.clear();
-  }
-
-  /** Puts the older batches of `older` in front of ours: `older` ends where our knowledge begins. */
-  prependHistory(older: ProducerState): void {
-    for (const producer of this.producers.values()) {
-      const past = older.producers.get(producer.producerId);
-      if (past === undefined || past.epoch !== producer.epoch) continue;
-      const firstKnown = producer.batches[0]?.lastOffset ?? Number.POSITIVE_INFINITY;
-      const missing = past.batches.filter((batch) => batch.lastOffset < firstKnown);
-      producer.batches = [...missing, ...producer.batches].slice(-BATCHES_KEPT);
-    }
   }
 
   /** Forgets producers that were silent for `expirationMs` and have no transaction open. Returns how many. */

@@ -3,11 +3,15 @@
  *
  * Every batch from the recovery point's segment on is checked. A region that is no batch, in the last segment and with no
  * valid batch behind it, is the torn tail of a write that nobody was told of: it is cut off. Any other is damage: it stays
- * where it is, is written down, reads of it are refused, and what is valid behind it is kept and served.
+ * where it is, is written down, reads of it are refused, and what is valid behind it is kept and served. One exception:
+ * where the flush mode lets the operating system write in any order, a hole that was never written is no damage but the
+ * end of what survived the power; what came behind it is put aside, so that a log is always a prefix of what it was.
  */
-import type { LeaderEpoch, Offset } from '../base/units.js';
+import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
+import type { FlushMode } from '../config/log-config.js';
 import { baseOffsetOf, leaderEpochOf, producerIdOf } from '../record/record-batch.js';
 import { writeDamage } from './damage-record.js';
+import type { FileSystem } from './file-system.js';
 import type { LeaderEpochs } from './leader-epochs.js';
 import type { OpenFiles } from './open-files.js';
 import { type RestoreParts, restoreProducers } from './producer-restore.js';
@@ -17,24 +21,31 @@ import { SegmentScan } from './segment-scan.js';
 import { writeIndexFiles } from './segment-search.js';
 import { onDisk } from './storage-error.js';
 
+const PUT_ASIDE_SUFFIX = '.aside';
+const SECTOR_BYTES = 512;
 const OFFSET_SPAN_MAX = 0x7fffffff;
 /** A line in the log for each such part of a long recovery. */
 const PROGRESS_STEP_BYTES = 256 * 1024 * 1024;
 
 export interface RecoveryParts extends RestoreParts {
+  readonly segments: Segment[];
   readonly openFiles: OpenFiles;
-  readonly config: { readonly indexIntervalBytes: number };
+  readonly config: { readonly indexIntervalBytes: number; readonly flush: FlushMode; readonly compacted: boolean };
   readonly epochs: LeaderEpochs;
   readonly producers: ProducerState;
   /** Unlinks the snapshot and forgets it. */
   removeSnapshot(offset: Offset): void;
 }
 
+/** Where a log ends because what should follow was never written. */
+interface Hole {
+  readonly position: FilePosition;
+  readonly offset: Offset;
+}
+
 export class Recovery {
   /** First offset behind the last valid batch, once done. */
   endOffset: Offset = 0;
-  /** See {@link restoreProducers}. */
-  historyFrom: Offset = -1;
   private index: number;
   private scan: SegmentScan | null = null;
   private begun = false;
@@ -43,10 +54,11 @@ export class Recovery {
   private reportedBytes = 0;
   private foundDamage = false;
 
-  /** `from` is the recovery point: everything below it was flushed. */
+  /** Checks from the segment of `from` on; everything below `flushedEnd` is known to have been flushed. */
   constructor(
     private readonly parts: RecoveryParts,
     from: Offset,
+    private readonly flushedEnd: Offset,
   ) {
     this.first = Math.max(0, segmentFloor(parts.segments, from));
     this.index = this.first;
@@ -79,11 +91,7 @@ export class Recovery {
     this.begun = true;
     const from = parts.segments[this.first]?.baseOffset ?? 0;
     parts.epochs.truncateFromEnd(from);
-    this.historyFrom = restoreProducers(
-      { ...parts, segments: parts.segments.slice(0, this.first) },
-      parts.producers,
-      from,
-    );
+    restoreProducers({ ...parts, segments: parts.segments.slice(0, this.first) }, parts.producers, from);
   }
 
   private scanOf(segment: Segment): SegmentScan {
@@ -112,24 +120,22 @@ export class Recovery {
 
   private finishSegment(segment: Segment, scan: SegmentScan): void {
     const { files, openFiles, segments, log } = this.parts;
-    const next = segments[this.index + 1];
+    const fd = openFiles.descriptor(segment.path, 'write');
+    this.endOffset = scan.nextOffset;
     segment.damaged.push(...scan.damaged);
+    const hole = this.findHole(segment, scan, fd);
+    if (hole !== null) this.cutAtHole(segment, hole, fd);
+    const next = segments[this.index + 1];
     const tailBytes = segment.writtenBytes - scan.validEnd;
-    if (tailBytes > 0 && next === undefined) {
+    if (hole === null && tailBytes > 0 && next === undefined) {
       log.warn(
         { segment: segment.path, position: scan.validEnd, bytes: tailBytes },
         'The end of the log was torn by a crash and is cut off.',
       );
-      const fd = openFiles.descriptor(segment.path, 'write');
       onDisk('truncate', segment.path, () => files.truncate(fd, scan.validEnd));
       segment.writtenBytes = scan.validEnd;
-    } else if (tailBytes > 0) {
-      segment.damaged.push({
-        position: scan.validEnd,
-        endPosition: segment.writtenBytes,
-        startOffset: scan.nextOffset,
-        endOffset: next.baseOffset,
-      });
+    } else if (hole === null && next !== undefined) {
+      this.judgeEnd(segment, scan, next);
     }
     for (const range of segment.damaged) {
       this.foundDamage = true;
@@ -138,13 +144,78 @@ export class Recovery {
         'A part of the log is damaged: reads of it are refused, everything else is served.',
       );
     }
-    this.endOffset = scan.nextOffset;
-    const fd = openFiles.descriptor(segment.path, 'write');
     onDisk('flush', segment.path, () => files.fdatasync(fd));
     segment.holds(segment.writtenBytes);
     if (next === undefined) return;
     onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
     segment.releaseIndexes();
+  }
+
+  /** A sealed segment whose last bytes are no batch has lost some; where only offsets are missing, compaction may have been. */
+  private judgeEnd(segment: Segment, scan: SegmentScan, next: Segment): void {
+    const { compacted } = this.parts.config;
+    if (segment.writtenBytes > scan.validEnd) {
+      segment.damaged.push({
+        position: scan.validEnd,
+        endPosition: segment.writtenBytes,
+        startOffset: scan.nextOffset,
+        endOffset: next.baseOffset,
+      });
+    } else if (scan.nextOffset < next.baseOffset && !compacted) {
+      this.parts.log.warn(
+        { segment: segment.path, from: scan.nextOffset, to: next.baseOffset },
+        'The log has no records between the end of this segment and the next one.',
+      );
+    }
+  }
+
+  /** The damage that is a hole, if any: never written, in a log whose flush mode allows such. */
+  private findHole(segment: Segment, scan: SegmentScan, fd: number): Hole | null {
+    const { segments, config, files, openFiles } = this.parts;
+    if (config.flush === 'ack') return null;
+    for (const range of segment.damaged) {
+      if (range.startOffset < this.flushedEnd) continue;
+      const unwritten = onDisk('read', segment.path, () =>
+        hasEmptySector(files, fd, openFiles.window, range.position, range.endPosition),
+      );
+      if (unwritten) return { position: range.position, offset: range.startOffset };
+    }
+    const next = segments[this.index + 1];
+    const endsShort = next !== undefined && scan.nextOffset < next.baseOffset && !config.compacted;
+    return endsShort && scan.nextOffset >= this.flushedEnd
+      ? { position: scan.validEnd, offset: scan.nextOffset }
+      : null;
+  }
+
+  /** What lies behind the hole is copied or renamed out of the log, and the segment is checked once more up to there. */
+  private cutAtHole(segment: Segment, hole: Hole, fd: number): void {
+    const { files, openFiles, segments, epochs, producers, snapshots, log } = this.parts;
+    log.error(
+      { segment: segment.path, ...hole },
+      'The power went before this was written; what had been written behind it is put aside.',
+    );
+    onDisk('put aside a part of', segment.path, () => {
+      const rest = Buffer.allocUnsafe(segment.writtenBytes - hole.position);
+      files.read(fd, rest, 0, rest.length, hole.position);
+      if (rest.length > 0) files.writeFileAtomically(`${segment.path}.${hole.position}${PUT_ASIDE_SUFFIX}`, rest);
+      files.truncate(fd, hole.position);
+      for (const later of segments.splice(this.index + 1)) {
+        for (const path of [later.path, later.indexPath, later.timeIndexPath]) {
+          openFiles.close(path);
+          if (files.exists(path)) files.rename(path, path + PUT_ASIDE_SUFFIX);
+        }
+      }
+    });
+    for (const offset of snapshots.filter((taken) => taken > hole.offset)) this.parts.removeSnapshot(offset);
+    segment.writtenBytes = hole.position;
+    this.endOffset = hole.offset;
+    epochs.truncateFromEnd(hole.offset);
+    producers.clear();
+    const restore = { ...this.parts, segments: segments.slice(0, this.index) };
+    restoreProducers(restore, producers, segment.baseOffset);
+    const again = this.scanOf(segment);
+    while (!again.run(Number.MAX_SAFE_INTEGER));
+    segment.damaged.push(...again.damaged);
   }
 
   private finish(): void {
@@ -165,4 +236,17 @@ export class Recovery {
     for (let i = this.first; i < segments.length; i++) totalBytes += segments[i].writtenBytes;
     log.info({ log: directory, readBytes: this.readBytes, totalBytes }, 'Recovering.');
   }
+}
+
+/** True where a whole sector of [`from`, `to`) is zero: that is how a file reads where nothing was written. */
+function hasEmptySector(files: FileSystem, fd: number, window: Buffer, from: FilePosition, to: FilePosition): boolean {
+  const empty = Buffer.alloc(SECTOR_BYTES);
+  const first = Math.ceil(from / SECTOR_BYTES) * SECTOR_BYTES;
+  for (let at = first; at + SECTOR_BYTES <= to; at += window.length) {
+    const length = files.read(fd, window, 0, Math.min(window.length, to - at), at);
+    for (let sector = 0; sector + SECTOR_BYTES <= length; sector += SECTOR_BYTES) {
+      if (window.compare(empty, 0, SECTOR_BYTES, sector, sector + SECTOR_BYTES) === 0) return true;
+    }
+  }
+  return false;
 }

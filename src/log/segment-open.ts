@@ -33,9 +33,11 @@ export function openActiveSegment(
     segment.maxTimestampMs = times.timestampAt(times.count - 1);
     segment.maxTimestampOffset = times.offsetAt(times.count - 1);
   }
+  const entries = offsets.count;
+  const timesFit =
+    entries === 0 || (times.count > 0 && search.fits(segment, segment.maxTimestampMs, segment.maxTimestampOffset));
   let endOffset = segment.baseOffset;
   let first = offsets.count > 0;
-  const entries = offsets.count;
   const whole = search.visitFrom(segment, indexed, ({ bytes, at, position, size }) => {
     const lastOffset = lastOffsetOf(bytes, at);
     // The batch of the last entry must be the one that the entry names.
@@ -45,6 +47,6 @@ export function openActiveSegment(
     first = false;
     if (endOffset >= 0) endOffset = lastOffset + 1;
   });
-  const timesFit = times.count === 0 || times.offsetAt(times.count - 1) < endOffset;
-  return whole && endOffset >= 0 && !first && timesFit ? endOffset : null;
+  if (!whole || endOffset < 0 || first) return null;
+  return timesFit ? endOffset : null;
 }

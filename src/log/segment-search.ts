@@ -16,6 +16,7 @@ import {
 } from './offset-index.js';
 import type { OpenFiles } from './open-files.js';
 import type { Segment } from './segment.js';
+import { onDisk } from './storage-error.js';
 import { lastBefore, TIME_ENTRY_BYTES, type TimeEntries, TimeIndexFile } from './time-index.js';
 
 export interface TimestampOffset {
@@ -27,7 +28,7 @@ export interface SearchParts {
   readonly files: FileSystem;
   readonly openFiles: OpenFiles;
   readonly log: Logger;
-  readonly config: { readonly indexIntervalBytes: number };
+  readonly config: { readonly indexIntervalBytes: number; readonly messageBytesMax: number };
 }
 
 export class SegmentSearch {
@@ -78,6 +79,14 @@ export class SegmentSearch {
   firstAtOrAfter(segment: Segment, timestampMs: number, from: Offset, upTo: Offset): TimestampOffset | null {
     const entries = this.timeEntries(segment);
     const entry = lastBefore(entries, timestampMs);
+    if (
+      entry >= 0 &&
+      segment.times === null &&
+      !this.fits(segment, entries.timestampAt(entry), entries.offsetAt(entry))
+    ) {
+      this.rebuildIndexes(segment);
+      return this.firstAtOrAfter(segment, timestampMs, from, upTo);
+    }
     this.startAtOrBefore(segment, entry < 0 ? from : Math.max(from, entries.offsetAt(entry)), segment.writtenBytes);
     while (this.next(segment)) {
       const { bytes, at } = this.walk;
@@ -107,13 +116,7 @@ export class SegmentSearch {
 
   /** The largest timestamp of the whole segment and the last offset of its batch; -1 where there is none. */
   largest(segment: Segment): TimestampOffset {
-    if (segment.maxTimestampMs < 0 && segment.times === null) {
-      const entries = this.timeEntries(segment);
-      if (entries.count > 0) {
-        segment.maxTimestampMs = entries.timestampAt(entries.count - 1);
-        segment.maxTimestampOffset = entries.offsetAt(entries.count - 1);
-      }
-    }
+    this.checkIndexFiles(segment);
     return { timestampMs: segment.maxTimestampMs, offset: segment.maxTimestampOffset };
   }
 
@@ -152,6 +155,10 @@ export class SegmentSearch {
 
   /** Puts the walk in front of the last indexed batch that is not behind `offset`. */
   private startAtOrBefore(segment: Segment, offset: Offset, end: FilePosition): void {
+    if (offset <= segment.baseOffset || end === 0) {
+      this.startAt(segment, 0, end);
+      return;
+    }
     const entries = this.offsetEntries(segment);
     const entry = floorByOffset(entries, offset);
     if (entry < 0) {
@@ -196,25 +203,61 @@ export class SegmentSearch {
   }
 
   private offsetEntries(segment: Segment): OffsetEntries {
+    this.checkIndexFiles(segment);
     if (segment.offsets !== null) return segment.offsets;
-    const size = this.parts.files.stat(segment.indexPath)?.size ?? -1;
-    if (size < 0 || size % OFFSET_ENTRY_BYTES !== 0) {
-      this.rebuildIndexes(segment);
-      return this.offsetEntries(segment);
-    }
-    const fd = this.parts.openFiles.descriptor(segment.indexPath, 'read');
-    return new OffsetIndexFile(this.parts.files, fd, segment.baseOffset, size / OFFSET_ENTRY_BYTES);
+    const { files, openFiles } = this.parts;
+    const count = Math.floor((files.stat(segment.indexPath)?.size ?? 0) / OFFSET_ENTRY_BYTES);
+    return new OffsetIndexFile(files, openFiles.descriptor(segment.indexPath, 'read'), segment.baseOffset, count);
   }
 
   private timeEntries(segment: Segment): TimeEntries {
+    this.checkIndexFiles(segment);
     if (segment.times !== null) return segment.times;
-    const size = this.parts.files.stat(segment.timeIndexPath)?.size ?? -1;
-    if (size < 0 || size % TIME_ENTRY_BYTES !== 0) {
+    const { files, openFiles } = this.parts;
+    const count = Math.floor((files.stat(segment.timeIndexPath)?.size ?? 0) / TIME_ENTRY_BYTES);
+    return new TimeIndexFile(files, openFiles.descriptor(segment.timeIndexPath, 'read'), segment.baseOffset, count);
+  }
+
+  /**
+   * Once for each sealed segment after a start: index files are not synced and have no checksum, so a cut of power may
+   * have left them empty, short or zero. They are believed where their ends fit the segment; single entries are checked
+   * when they are used.
+   */
+  private checkIndexFiles(segment: Segment): void {
+    if (segment.indexesAreChecked || segment.offsets !== null || segment.writtenBytes === 0) return;
+    segment.indexesAreChecked = true;
+    const { files, config } = this.parts;
+    const offsetsSize = files.stat(segment.indexPath)?.size ?? -1;
+    const timesSize = files.stat(segment.timeIndexPath)?.size ?? -1;
+    const sizesFit =
+      offsetsSize >= 0 && timesSize > 0 && offsetsSize % OFFSET_ENTRY_BYTES === 0 && timesSize % TIME_ENTRY_BYTES === 0;
+    if (!sizesFit) {
       this.rebuildIndexes(segment);
-      return this.timeEntries(segment);
+      return;
     }
-    const fd = this.parts.openFiles.descriptor(segment.timeIndexPath, 'read');
-    return new TimeIndexFile(this.parts.files, fd, segment.baseOffset, size / TIME_ENTRY_BYTES);
+    const times = this.timeEntries(segment);
+    const offsets = this.offsetEntries(segment);
+    const timestampMs = times.timestampAt(times.count - 1);
+    const offset = times.offsetAt(times.count - 1);
+    const indexedTo = offsets.count === 0 ? 0 : offsets.positionAt(offsets.count - 1);
+    const gapMax = config.indexIntervalBytes + 2 * config.messageBytesMax;
+    if (segment.writtenBytes - indexedTo > gapMax || !this.fits(segment, timestampMs, offset)) {
+      this.rebuildIndexes(segment);
+      return;
+    }
+    segment.maxTimestampMs = timestampMs;
+    segment.maxTimestampOffset = offset;
+  }
+
+  /** True where a time index's entry tells the truth about the batch that ends at `offset`. */
+  fits(segment: Segment, timestampMs: number, offset: Offset): boolean {
+    this.startAtOrBefore(segment, offset, segment.writtenBytes);
+    while (this.step(segment)) {
+      const { bytes, at } = this.walk;
+      if (lastOffsetOf(bytes, at) < offset) continue;
+      return lastOffsetOf(bytes, at) === offset && maxTimestampOf(bytes, at) === timestampMs;
+    }
+    return false;
   }
 
   /** Reads every header of a sealed segment and writes both of its index files anew. */
@@ -229,7 +272,7 @@ export class SegmentSearch {
     while (this.step(segment)) {
       segment.note(this.walk.bytes, this.walk.at, this.walk.position, this.walk.size, config.indexIntervalBytes);
     }
-    writeIndexFiles(files, openFiles, segment);
+    onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
     segment.releaseIndexes();
   }
 }

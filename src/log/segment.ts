@@ -45,6 +45,8 @@ export class Segment {
   maxTimestampMs = -1;
   maxTimestampOffset: Offset = -1;
   bytesSinceEntry = 0;
+  /** The index files of a sealed segment were found to fit it. */
+  indexesAreChecked = false;
   /** Arrival of the first and of the last batch, wall clock; from the file's times after a start. */
   firstAppendMs = -1;
   lastAppendMs = -1;
@@ -89,6 +91,7 @@ export class Segment {
   restore(mark: SegmentMark): void {
     this.stagedBytes = this.writtenBytes;
     this.pendingBytes = this.writtenBytes;
+    this.flushedBytes = Math.min(this.flushedBytes, this.writtenBytes);
     if (this.offsets !== null) this.offsets.count = mark.offsetEntries;
     if (this.times !== null) this.times.count = mark.timeEntries;
     this.maxTimestampMs = mark.maxTimestampMs;
@@ -98,8 +101,9 @@ export class Segment {
     this.lastAppendMs = mark.lastAppendMs;
   }
 
-  /** From now on the indexes are searched in their files. */
+  /** From now on the indexes are searched in their files, which were just written. */
   releaseIndexes(): void {
+    this.indexesAreChecked = true;
     this.offsets = null;
     this.times = null;
   }

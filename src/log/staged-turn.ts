@@ -53,18 +53,23 @@ export class StagedTurn {
     return this.parts.segments.length > this.segmentsBefore;
   }
 
-  /** One writev for each file. @throws StorageError, and then {@link undo} is due. */
-  write(): void {
-    const { views, targets } = this;
+  /**
+   * One writev for each file. With `flushBeforeRoll` a segment is on disk before the next one has a name: else a cut of
+   * power could leave a hole between two segments. @throws StorageError, and then {@link undo} is due.
+   */
+  write(flushBeforeRoll: boolean): void {
+    const { views, targets, rolls } = this;
+    let roll = 0;
     for (let from = 0; from < views.length; ) {
       const segment = targets[from];
+      if (rolls[roll]?.opened === segment) this.seal(rolls[roll++], flushBeforeRoll);
       let to = from + 1;
       let bytes = views[from].length;
       for (; to < views.length && targets[to] === segment; to++) bytes += views[to].length;
       this.writeFully(segment, from === 0 && to === views.length ? views : views.slice(from, to), bytes);
       from = to;
     }
-    for (const roll of this.rolls) this.seal(roll);
+    for (; roll < rolls.length; roll++) this.seal(rolls[roll], flushBeforeRoll);
   }
 
   private writeFully(segment: Segment, buffers: Uint8Array[], bytes: number): void {
@@ -85,8 +90,13 @@ export class StagedTurn {
     });
   }
 
-  private seal({ sealed, opened, snapshot }: Roll): void {
+  private seal({ sealed, opened, snapshot }: Roll, flush: boolean): void {
     const { files, openFiles } = this.parts;
+    if (flush) {
+      const fd = openFiles.descriptor(sealed.path, 'create');
+      onDisk('flush', sealed.path, () => files.fdatasync(fd));
+      sealed.flushedBytes = sealed.pendingBytes;
+    }
     // The new file is made even where nothing is in it yet: its name is what the log end is known by once all before it is deleted.
     openFiles.descriptor(opened.path, 'create');
     onDisk('write the indexes of', sealed.path, () => {
@@ -100,7 +110,7 @@ export class StagedTurn {
     const { segments, openFiles } = this.parts;
     for (let i = Math.max(0, this.segmentsBefore - 1); i < segments.length; i++) {
       segments[i].writtenBytes = segments[i].stagedBytes;
-      if (untilFlushed) openFiles.markDirty(segments[i].path);
+      if (untilFlushed && segments[i].flushedBytes < segments[i].writtenBytes) openFiles.markDirty(segments[i].path);
     }
     for (const { sealed } of this.rolls) sealed.releaseIndexes();
     this.end();
