@@ -79,11 +79,13 @@ function lines({ rows }: Report): string[][] {
 }
 
 /** One sentence about where and how the figures were measured. */
-function caption({ machine, runs, secondsPerRun }: Report): string {
+function caption({ machine, runs, secondsPerRun, rows }: Report): string {
   const { processor, cores, memoryGb, kernel, node, date } = machine;
+  const noisy = rows.filter((row) => row.calmRounds === 0).length;
   return (
     `${date}, ${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}, Node.js ${node}; broker and client share the machine; ` +
-    `medians (smallest-largest) of ${runs} interleaved runs of ${secondsPerRun} s; per cent of CPU are of one core.`
+    `medians (smallest-largest) of ${runs} interleaved runs of ${secondsPerRun} s; per cent of CPU are of one core.` +
+    (noisy > 0 ? ` The machine was never calm during ${noisy} of ${rows.length} rows.` : '')
   );
 }
 

@@ -56,9 +56,18 @@ test('the median of an even number of runs lies between the middle two', () => {
 });
 
 test('tables name each cell once and set the rate beside the first limit', () => {
-  const runs = [{ noiseMs: 0, dropped: false, figures: figuresOf(result) }];
+  const runs = [{ round: 0, noiseMs: 0, figures: figuresOf(result) }];
   const ranges = rangesOf([figuresOf(result)]);
-  const row = { cell: 'produce', title: 'producing', who: 'Millrace', isLimit: false, runs, ranges, failure: null };
+  const row = {
+    cell: 'produce',
+    title: 'producing',
+    who: 'Millrace',
+    isLimit: false,
+    runs,
+    ranges,
+    calmRounds: 1,
+    failure: null,
+  };
   const double = rangesOf([figuresOf({ ...result, bytes: 8e9 })]);
   const limit = { ...row, who: 'limit: receive', isLimit: true, ranges: double };
   const report = { machine, runs: 1, secondsPerRun: 2, rows: [row, limit] };
