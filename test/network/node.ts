@@ -1,4 +1,5 @@
 /** What network tests stand on: a server over a given dispatch, clients that speak bytes, and files to send from. */
+import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { Logger } from '../../src/base/logger.js';
@@ -12,8 +13,9 @@ import { FakeClock } from '../base/fake-clock.js';
 export class CountedFiles implements SegmentFiles {
   open = 0;
   acquire(path: string): number {
+    const fd = openSync(path, 'r');
     this.open++;
-    return openSync(path, 'r');
+    return fd;
   }
   release(_path: string, fd: number): void {
     this.open--;
@@ -57,6 +59,12 @@ export class LineLogger implements Logger {
   }
   error(fields: object, message: string): void {
     this.#add('error', fields, message);
+  }
+  /** The line that must be there by now. */
+  said(pattern: RegExp): LogLine {
+    const found = this.lines.find(({ message }) => pattern.test(message));
+    assert.ok(found, `no line matches ${pattern} among:\n${this.lines.map(({ message }) => message).join('\n')}`);
+    return found;
   }
   async line(pattern: RegExp): Promise<LogLine> {
     const found = this.lines.find(({ message }) => pattern.test(message));
@@ -126,13 +134,15 @@ export class TestNode {
 
 /** Reads whole frames, in order. */
 export class Client {
-  #bytes: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
   #ended = false;
   #wake: (() => void) | null = null;
 
   constructor(readonly socket: Socket) {
     socket.on('data', (chunk) => {
-      this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+      this.#chunks.push(chunk);
+      this.#length += chunk.length;
       this.#wake?.();
     });
     for (const event of ['end', 'close']) {
@@ -146,12 +156,13 @@ export class Client {
   /** The next frame without its length; null where the connection ends first. */
   async frame(): Promise<Buffer | null> {
     for (;;) {
-      if (this.#bytes.length >= 4) {
-        const end = 4 + this.#bytes.readInt32BE(0);
-        if (this.#bytes.length >= end) {
-          const frame = this.#bytes.subarray(4, end);
-          this.#bytes = this.#bytes.subarray(end);
-          return frame;
+      if (this.#length >= 4) {
+        const end = 4 + this.#gather(4).readInt32BE(0);
+        if (this.#length >= end) {
+          const bytes = this.#gather(end);
+          this.#chunks[0] = bytes.subarray(end);
+          this.#length -= end;
+          return bytes.subarray(4, end);
         }
       }
       if (this.#ended) return null;
@@ -159,6 +170,12 @@ export class Client {
         this.#wake = resolve;
       });
     }
+  }
+
+  /** Makes the first chunk at least `count` bytes long; joined only then, as large frames come in thousands of chunks. */
+  #gather(count: number): Buffer {
+    if (this.#chunks[0].length < count) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0];
   }
 
   /** Waits until the other side has closed. */
