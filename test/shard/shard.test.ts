@@ -1,0 +1,241 @@
+/** The shard's turn on a fake disk: what is acknowledged when, what a failing disk does to whom, and the way back. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type FakeFileSystem, systemError } from '../log/fake-file-system.js';
+import { ShardBench } from './shard-bench.js';
+
+const flushesOf = (files: FakeFileSystem): { fdatasync: number; syncFileSystem: number } => {
+  const counts = { fdatasync: 0, syncFileSystem: 0 };
+  files.before = (operation) => {
+    if (operation === 'fdatasync' || operation === 'syncFileSystem') counts[operation]++;
+  };
+  return counts;
+};
+
+test('flush=ack: acknowledged means on disk, and consumers see it then', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.settle();
+  const id = bench.append(0, ['a', 'b']);
+  bench.settle();
+  assert.deepEqual(bench.acknowledged, [{ id, error: 'NONE', baseOffset: 0, message: null }]);
+  assert.deepEqual(bench.progress.slice(-1), [0]);
+  const { highWatermark, flushedEndOffset, logEndOffset, position } = bench.row(0);
+  assert.deepEqual([highWatermark, flushedEndOffset, logEndOffset], [2, 2, 2]);
+  assert.equal(position, bench.files.content('/data/t0-0/00000000000000000000.log').length);
+  bench.files.crash(() => 0);
+  const after = new ShardBench(bench.files);
+  after.open(0, ShardBench.config(), false);
+  after.settle();
+  assert.equal(after.row(0).highWatermark, 2, 'a cut of power took nothing');
+});
+
+test('appends of one turn to many partitions are made durable in one act', () => {
+  const bench = new ShardBench();
+  for (let slot = 0; slot < 16; slot++) bench.open(slot);
+  bench.settle();
+  const flushes = flushesOf(bench.files);
+  for (let slot = 0; slot < 16; slot++) for (let i = 0; i < 3; i++) bench.append(slot, [`${slot}-${i}`]);
+  bench.settle();
+  assert.equal(bench.acknowledged.length, 48);
+  assert.ok(bench.acknowledged.every(({ error }) => error === 'NONE'));
+  assert.deepEqual(flushes, { fdatasync: 0, syncFileSystem: 1 });
+});
+
+test('one or two files are synced by themselves', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.settle();
+  const flushes = flushesOf(bench.files);
+  for (let i = 0; i < 5; i++) bench.append(0, ['x']);
+  bench.settle();
+  assert.equal(bench.acknowledged.length, 5);
+  assert.deepEqual(flushes, { fdatasync: 1, syncFileSystem: 0 });
+});
+
+test('flush=never acknowledges what is written and never syncs', () => {
+  const bench = new ShardBench();
+  bench.open(0, ShardBench.config({ flush: 'never' }));
+  bench.settle();
+  const flushes = flushesOf(bench.files);
+  bench.append(0, ['x']);
+  bench.settle();
+  assert.equal(bench.acknowledged[0].error, 'NONE');
+  assert.equal(bench.row(0).highWatermark, 1);
+  assert.equal(bench.row(0).flushedEndOffset, 0);
+  assert.deepEqual(flushes, { fdatasync: 0, syncFileSystem: 0 });
+});
+
+test('flush=interval acknowledges at once and shows consumers what was flushed', () => {
+  const bench = new ShardBench();
+  bench.open(0, ShardBench.config({ flush: 'interval', flushIntervalMs: 1000, flushIntervalRecords: 100 }));
+  bench.settle();
+  bench.append(0, ['x']);
+  bench.settle();
+  assert.equal(bench.acknowledged[0].error, 'NONE');
+  assert.equal(bench.row(0).highWatermark, 0);
+  bench.clock.advance(999);
+  bench.settle();
+  assert.equal(bench.row(0).highWatermark, 0);
+  bench.clock.advance(1);
+  bench.settle();
+  assert.equal(bench.row(0).highWatermark, 1);
+  bench.append(0, new Array(100).fill('y'));
+  bench.settle();
+  assert.equal(bench.row(0).highWatermark, 101, 'enough records do not wait for the time');
+});
+
+test('a failed flush is never turned into a success: refused, closed, read again from the disk, served again', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.open(1);
+  bench.settle();
+  bench.append(0, ['kept']);
+  bench.settle();
+  bench.files.before = (operation, path) => {
+    if (operation === 'fdatasync' && path.includes('/t0-0/')) throw systemError('EIO');
+  };
+  const lost = bench.append(0, ['lost?']);
+  const other = bench.append(1, ['fine']);
+  bench.settle();
+  assert.equal(bench.errorOf(lost), 'KAFKA_STORAGE_ERROR');
+  assert.equal(bench.errorOf(other), 'NONE', 'the neighbour goes on');
+  assert.ok(bench.notices.some((notice) => notice.kind === 'state' && notice.state === 'offline' && notice.slot === 0));
+  const refused = bench.append(0, ['while closed']);
+  bench.settle();
+  assert.equal(bench.errorOf(refused), 'KAFKA_STORAGE_ERROR');
+  bench.files.before = () => {};
+  bench.clock.advance(500);
+  bench.settle();
+  assert.ok(bench.notices.some((notice) => notice.kind === 'state' && notice.state === 'online' && notice.slot === 0));
+  const again = bench.append(0, ['again']);
+  bench.settle();
+  assert.equal(bench.errorOf(again), 'NONE');
+});
+
+test('when syncfs fails, files are asked one by one; where none owns up, all that waited fails', () => {
+  const bench = new ShardBench();
+  for (let slot = 0; slot < 4; slot++) bench.open(slot);
+  bench.settle();
+  bench.files.before = (operation, path) => {
+    if (operation === 'syncFileSystem') throw systemError('EIO');
+    if (operation === 'fdatasync' && path.includes('/t2-0/')) throw systemError('EIO');
+  };
+  const ids = [0, 1, 2, 3].map((slot) => bench.append(slot, ['x']));
+  bench.settle();
+  assert.deepEqual(
+    ids.map((id) => bench.errorOf(id)),
+    ['NONE', 'NONE', 'KAFKA_STORAGE_ERROR', 'NONE'],
+  );
+  bench.files.before = (operation) => {
+    if (operation === 'syncFileSystem') throw systemError('EIO');
+  };
+  const secondRound = [0, 1, 3].map((slot) => bench.append(slot, ['y']));
+  bench.settle();
+  assert.deepEqual(
+    secondRound.map((id) => bench.errorOf(id)),
+    ['KAFKA_STORAGE_ERROR', 'KAFKA_STORAGE_ERROR', 'KAFKA_STORAGE_ERROR'],
+  );
+});
+
+test('a full disk refuses with a code that every client retries, and takes again when there is room', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.settle();
+  bench.append(0, ['first']);
+  bench.settle();
+  bench.files.before = (operation) => {
+    if (operation === 'writev') throw systemError('ENOSPC');
+  };
+  const refused = bench.append(0, ['no room']);
+  bench.settle();
+  assert.equal(bench.errorOf(refused), 'NOT_ENOUGH_REPLICAS');
+  const reading = bench.locate(0, 0, 1024);
+  bench.settle();
+  assert.equal(bench.replies.get(reading)?.runs?.length, 1, 'what is there is served');
+  bench.files.before = () => {};
+  const taken = bench.append(0, ['room again']);
+  bench.settle();
+  assert.deepEqual(
+    bench.acknowledged.find(({ id }) => id === taken),
+    { id: taken, error: 'NONE', baseOffset: 1, message: null },
+  );
+});
+
+test('locate answers one run to who waits, and whole runs below the high watermark to who will come', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.settle();
+  for (let i = 0; i < 50; i++) bench.append(0, ['z'.repeat(100)]);
+  bench.settle();
+  const batchBytes = bench.row(0).position / 50;
+  const one = bench.locate(0, 10, batchBytes * 4);
+  const ahead = bench.locate(0, 10, batchBytes * 4, true);
+  const atEnd = bench.locate(0, 50, 1024);
+  const beyond = bench.locate(0, 51, 1024);
+  const small = bench.locate(0, 3, 1);
+  bench.settle();
+  const runs = bench.replies.get(one)?.runs ?? [];
+  assert.equal(runs.length, 1);
+  assert.deepEqual(runs[0].slices, [
+    { path: '/data/t0-0/00000000000000000000.log', position: 10 * batchBytes, length: 4 * batchBytes },
+  ]);
+  assert.equal(runs[0].next?.offset, 14);
+  const following = bench.replies.get(ahead)?.runs ?? [];
+  assert.deepEqual(
+    following.map(({ offset }) => offset),
+    [10, 14, 18, 22, 26, 30, 34, 38],
+  );
+  assert.deepEqual(bench.replies.get(atEnd), { error: 'NONE', runs: [] });
+  assert.equal(bench.replies.get(beyond)?.error, 'OFFSET_OUT_OF_RANGE');
+  assert.equal(bench.replies.get(small)?.runs?.[0].slices[0].length, batchBytes, 'the first batch comes whole');
+});
+
+test('nothing is answered as stored before its partition is open, and a deleted one is gone', () => {
+  const bench = new ShardBench();
+  const early = bench.append(0, ['x']);
+  bench.settle();
+  assert.equal(bench.errorOf(early), 'NOT_LEADER_OR_FOLLOWER');
+  bench.open(0);
+  bench.settle();
+  bench.append(0, ['x']);
+  bench.settle();
+  const removal = bench.request(0, { kind: 'remove' });
+  bench.settle();
+  assert.equal(bench.replies.get(removal)?.garbage?.length, 1);
+  const late = bench.append(0, ['x']);
+  bench.settle();
+  assert.equal(bench.errorOf(late), 'NOT_LEADER_OR_FOLLOWER');
+});
+
+test('close makes everything durable, whatever the flush mode, and says so', () => {
+  const bench = new ShardBench();
+  bench.open(0, ShardBench.config({ flush: 'never' }));
+  bench.settle();
+  bench.append(0, ['x', 'y']);
+  bench.settle();
+  const closing = bench.request(0, { kind: 'close' });
+  bench.shard.run();
+  bench.turn();
+  assert.deepEqual(bench.replies.get(closing), { error: 'NONE' });
+  bench.files.crash(() => 0);
+  const after = new ShardBench(bench.files);
+  after.open(0, ShardBench.config(), true);
+  after.settle();
+  assert.equal(after.row(0).logEndOffset, 2);
+});
+
+test('old segments are retired by retention, and consumers are told of the new log start', () => {
+  const bench = new ShardBench();
+  bench.open(0, ShardBench.config({ retentionMs: 3_600_000, segmentMs: 1000 }));
+  bench.settle();
+  bench.append(0, ['old']);
+  bench.settle();
+  bench.clock.advance(4_000_000);
+  bench.settle();
+  assert.equal(bench.row(0).logStartOffset, 1);
+  assert.ok(bench.notices.some((notice) => notice.kind === 'garbage'));
+  const next = bench.append(0, ['new']);
+  bench.settle();
+  assert.equal(bench.acknowledged.find(({ id }) => id === next)?.baseOffset, 1);
+});
