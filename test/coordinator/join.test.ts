@@ -329,3 +329,18 @@ test('a full group takes nobody new, and keeps whom it has', async () => {
   const [one, two] = await Promise.all(again);
   assert.deepEqual([one.errorCode, two.errorCode], ['NONE', 'NONE']);
 });
+
+test('names that no record could hold are refused, and a client id is cut', async () => {
+  const world = await GroupWorld.start();
+  const long = 'ü'.repeat(20_000);
+  assert.equal((await world.join({ groupId: long })).errorCode, 'INVALID_GROUP_ID');
+  assert.equal((await world.join({ groupInstanceId: long })).errorCode, 'INVALID_REQUEST');
+  assert.equal((await world.join({ protocols: protocols(long) })).errorCode, 'INVALID_REQUEST');
+  assert.equal((await world.join({ protocolType: long })).errorCode, 'INVALID_REQUEST');
+  assert.equal(await world.commit(1, { groupId: long }), 'INVALID_GROUP_ID');
+  assert.equal(world.groups.list([], []).groups.length, 0);
+  const { ids } = await world.stableGroup(1, { clientId: long });
+  assert.ok(ids[0].length < 11_000);
+  await world.restart();
+  assert.equal(world.state(), 'Stable');
+});

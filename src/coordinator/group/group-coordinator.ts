@@ -14,7 +14,7 @@ import { partitionOf } from '../partition-of.js';
 import type { ClassicGroup } from './classic-group.js';
 import { joinError, syncError } from './group-answers.js';
 import type { GroupRecord } from './group-record.js';
-import { type JoinResponse, NO_BYTES, type SyncResponse } from './member.js';
+import { type JoinResponse, NAME_CHARS_MAX, NO_BYTES, type SyncResponse } from './member.js';
 import {
   type HeartbeatRequest,
   type JoinContext,
@@ -125,7 +125,7 @@ export class GroupCoordinator {
   }
 
   join(request: JoinRequest, context: JoinContext): JoinResponse | Promise<JoinResponse> {
-    const { groupId, memberId, sessionTimeoutMs, protocolType, protocols } = request;
+    const { groupId, memberId, sessionTimeoutMs } = request;
     const error = this.membershipError(groupId);
     if (error !== 'NONE') return joinError(error, memberId);
     const { config } = this.options;
@@ -138,10 +138,11 @@ export class GroupCoordinator {
     const partition = this.partitionFor(groupId);
     const existing = partition.get(groupId);
     if (!existing && memberId !== '') return joinError('UNKNOWN_MEMBER_ID', memberId);
-    if (!existing && (protocolType === '' || protocols.length === 0)) {
-      return joinError('INCONSISTENT_GROUP_PROTOCOL', memberId);
-    }
-    return this.membership.join(existing ?? partition.getOrCreate(groupId), request, context);
+    const group = existing ?? partition.getOrCreate(groupId);
+    const answer = this.membership.join(group, request, context);
+    // Where the first to ask was refused, there was never a group.
+    if (group.isForgettable) partition.forget(group);
+    return answer;
   }
 
   sync(request: SyncRequest): SyncResponse | Promise<SyncResponse> {
@@ -275,6 +276,7 @@ export class GroupCoordinator {
   }
 
   private availability(groupId: string): ErrorName {
+    if (groupId.length > NAME_CHARS_MAX) return 'INVALID_GROUP_ID';
     return this.partitions.length === 0
       ? 'COORDINATOR_LOAD_IN_PROGRESS'
       : this.partitionFor(groupId).availability(groupId);

@@ -25,6 +25,12 @@ export interface MemberIdentity {
   readonly protocols: readonly MemberProtocol[];
 }
 
+/**
+ * Names longer than this are refused: what comes from clients goes into records and answers, whose strings hold 32,767
+ * bytes, and each UTF-16 unit may take three of them.
+ */
+export const NAME_CHARS_MAX = 10_922;
+
 export const NO_BYTES: Buffer = Buffer.alloc(0);
 
 export class Member {

@@ -9,8 +9,18 @@ import type { RequestOf, ResponseOf } from '../../protocol/schema.js';
 import type { ClassicGroup } from './classic-group.js';
 import { joinError, joined, membersForLeader, syncError, synced } from './group-answers.js';
 import type { GroupEnvironment } from './group-environment.js';
-import { type JoinResponse, Member, type MemberIdentity, NO_BYTES, type SyncResponse } from './member.js';
+import {
+  type JoinResponse,
+  Member,
+  type MemberIdentity,
+  NAME_CHARS_MAX,
+  NO_BYTES,
+  type SyncResponse,
+} from './member.js';
 import { NEW_MEMBER_JOIN_TIMEOUT_MS, Rebalance } from './rebalance.js';
+
+/** A dash and a UUID: what makes a client's or an instance's name into a member's id. */
+const ID_SUFFIX_CHARS = 37;
 
 export type JoinRequest = RequestOf<typeof joinGroup>;
 export type SyncRequest = RequestOf<typeof syncGroup>;
@@ -38,6 +48,9 @@ export class Membership {
   /** Takes copies of what it keeps of `request`. */
   join(group: ClassicGroup, request: JoinRequest, context: JoinContext): JoinResponse | Promise<JoinResponse> {
     const { memberId, groupInstanceId, protocolType, protocols } = request;
+    const names = [protocolType, groupInstanceId ?? '', ...protocols.map(({ name }) => name)];
+    if (names.some(({ length }) => length > NAME_CHARS_MAX - ID_SUFFIX_CHARS))
+      return joinError('INVALID_REQUEST', memberId);
     if (!this.hasRoomFor(group, memberId, groupInstanceId)) {
       const member = group.members.get(memberId);
       if (member) this.rebalance.remove(group, member, 'GROUP_MAX_SIZE_REACHED', 'the group is full');
@@ -66,7 +79,7 @@ export class Membership {
     request: JoinRequest,
     context: JoinContext,
   ): JoinResponse | Promise<JoinResponse> {
-    const id = `${context.clientId ?? ''}-${randomUUID()}`;
+    const id = `${clientIdOf(context)}-${randomUUID()}`;
     if (!context.idBeforeJoin) return this.admit(group, identityOf(id, request, context), request.protocolType);
     this.rebalance.expectJoin(group, id, request.sessionTimeoutMs);
     return joinError('MEMBER_ID_REQUIRED', id);
@@ -262,13 +275,18 @@ export class Membership {
   }
 }
 
-function identityOf(id: string, request: JoinRequest, { clientId, clientHost }: JoinContext): MemberIdentity {
+/** Client ids are nobody's key, so one that is too long to keep is cut. */
+function clientIdOf({ clientId }: JoinContext): string {
+  return (clientId ?? '').slice(0, NAME_CHARS_MAX - ID_SUFFIX_CHARS);
+}
+
+function identityOf(id: string, request: JoinRequest, context: JoinContext): MemberIdentity {
   const { groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = request;
   return {
     id,
     instanceId: groupInstanceId,
-    clientId: clientId ?? '',
-    clientHost,
+    clientId: clientIdOf(context),
+    clientHost: context.clientHost,
     sessionTimeoutMs,
     // JoinGroup 0 knows one timeout only.
     rebalanceTimeoutMs: rebalanceTimeoutMs < 0 ? sessionTimeoutMs : rebalanceTimeoutMs,

@@ -8,6 +8,7 @@ import type { offsetDelete } from '../../protocol/messages/47-offset-delete.js';
 import type { RequestOf, ResponseOf } from '../../protocol/schema.js';
 import type { ClassicGroup } from './classic-group.js';
 import type { CommittedOffset, GroupRecord, OffsetRecord } from './group-record.js';
+import { NAME_CHARS_MAX } from './member.js';
 
 export type CommitRequest = RequestOf<typeof offsetCommit>;
 export type CommittedTopic = ResponseOf<typeof offsetCommit>['topics'][number];
@@ -66,7 +67,7 @@ export function decideCommit(
         if (!topic) errorCode = byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
         else if (partitionIndex < 0 || partitionIndex >= topic.partitions.length)
           errorCode = 'UNKNOWN_TOPIC_OR_PARTITION';
-        else if (metadata.length > metadataBytesMax) errorCode = 'OFFSET_METADATA_TOO_LARGE';
+        else if (metadata.length > Math.min(metadataBytesMax, NAME_CHARS_MAX)) errorCode = 'OFFSET_METADATA_TOO_LARGE';
         else {
           const value: CommittedOffset = {
             offset: committedOffset,
