@@ -1,0 +1,149 @@
+/**
+ * kill -9 of the real process under load, again and again: nothing acknowledged is lost or doubled, nothing read is taken
+ * back, committed offsets stay. Test process. MILLRACE_KILL_CYCLES sets how many kills (50), MILLRACE_SEED replays a run.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { metadata } from '../../src/protocol/messages/03-metadata.js';
+import { createTopics } from '../../src/protocol/messages/19-create-topics.js';
+import { BrokerProcess, brokerIsBuilt, noBroker } from '../broker-process.js';
+import { checkHistory } from '../history/checker.js';
+import { randomOf } from '../history/good-history.js';
+import { History } from '../history/history.js';
+import { temporaryFolder } from '../temp-folder.js';
+import { askOffset, LoadConsumer, readWhole } from './load-consumer.js';
+import { LoadProducer } from './load-producer.js';
+import { Session } from './session.js';
+
+const CYCLES = Number(process.env.MILLRACE_KILL_CYCLES ?? 50);
+const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 1_000_000);
+const PARTITIONS = 8;
+const TOPIC = 'killed';
+/** After the first acknowledgement of a life. */
+const KILL_AFTER_MS = { min: 20, max: 400 };
+
+/** How many of the kills each flush mode gets: a dead process must lose nothing in any of them. */
+const modes = { ack: 0.4, never: 0.4, interval: 0.2 };
+
+for (const [mode, share] of Object.entries(modes)) {
+  const cycles = Math.max(1, Math.round(CYCLES * share));
+  test(`${cycles} kills with flush=${mode} lose, double and take back nothing`, {
+    timeout: 60_000 + cycles * 20_000,
+  }, async (t) => {
+    if (!brokerIsBuilt) return t.skip(noBroker);
+    t.diagnostic(`seed ${SEED}`);
+    const random = randomOf(SEED + share);
+    const broker = await BrokerProcess.start({
+      overrides: { flush: mode, shards: 3, 'log.segment.bytes': 1024 * 1024 },
+    });
+    t.after(() => broker.dispose());
+    const history = new History();
+    const complaints: string[] = [];
+    const producers = [
+      { name: 'idempotent-a', acks: -1, idempotent: true },
+      { name: 'idempotent-b', acks: -1, idempotent: true },
+      { name: 'leader', acks: 1, idempotent: false },
+      { name: 'plain', acks: -1, idempotent: false },
+    ].map(
+      (each) =>
+        new LoadProducer(history, { ...each, acks: each.acks as 1 | -1, topic: TOPIC, partitions: PARTITIONS, random }),
+    );
+    const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    const consumers = [
+      new LoadConsumer(history, { name: 'assigned-a', topic: TOPIC, partitions: all }),
+      new LoadConsumer(history, { name: 'assigned-b', topic: TOPIC, partitions: all.slice(2, 5) }),
+      new LoadConsumer(history, { name: 'group-a', topic: TOPIC, partitions: all.slice(0, 4), group: 'readers' }),
+      new LoadConsumer(history, { name: 'group-b', topic: TOPIC, partitions: all.slice(4), group: 'readers' }),
+    ];
+    const topics = new Map<string, string>();
+
+    const begin = async (): Promise<Session> => {
+      const session = new Session(broker.bootstrap);
+      await checkTopics(session, topics, complaints);
+      return session;
+    };
+
+    await createTopic(await begin(), TOPIC, PARTITIONS, topics);
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      if (!broker.server.running) await broker.start();
+      const session = await begin();
+      const loads = [...producers, ...consumers].map((load) => load.run(session));
+      loads.push(
+        session.firstAcknowledged.then(() => createTopic(session, `made-${cycle}`, 2, topics).catch(() => undefined)),
+      );
+      await session.firstAcknowledged;
+      const span = KILL_AFTER_MS.max - KILL_AFTER_MS.min;
+      await new Promise((resolve) => setTimeout(resolve, KILL_AFTER_MS.min + random(span)));
+      await broker.kill9();
+      session.end();
+      await Promise.all(loads);
+      complaints.push(...session.complaints.map((complaint) => `life ${cycle}: ${complaint}`));
+    }
+
+    await broker.start();
+    const settling = await begin();
+    for (const producer of producers) {
+      await producer.settle(settling);
+      producer.tellOpen();
+    }
+    complaints.push(...settling.complaints);
+    settling.end();
+    // An orderly stop flushes: from here on consumers may see all that was acknowledged, in every mode.
+    await broker.restart();
+    const session = await begin();
+    const client = await session.connect();
+    await consumers[2].readCommitted(client, 'readers');
+    await consumers[3].readCommitted(client, 'readers');
+    for (const partition of all) {
+      await askOffset(client, history, TOPIC, partition, 'earliest');
+      await readWhole(client, history, TOPIC, partition);
+      await readWhole(client, history, TOPIC, partition);
+      for (let i = 0; i < 5; i++) await askOffset(client, history, TOPIC, partition, Date.now() - random(30_000));
+    }
+    complaints.push(...session.complaints);
+    session.end();
+    assert.equal(await broker.stop(), 0, `stopping by SIGTERM\n${broker.stderr.slice(-4_000)}`);
+
+    const { anomalies, counts } = checkHistory(history.operations);
+    t.diagnostic(
+      `${cycles} kills, ${counts.acknowledged} records acknowledged, ${counts.undecided} undecided, ${counts.read} read`,
+    );
+    if (anomalies.length > 0 || complaints.length > 0) {
+      const path = join(temporaryFolder('history'), 'history.jsonl');
+      history.write(path);
+      t.diagnostic(`${path} (kept by MILLRACE_TEST_KEEP=1)`);
+      t.diagnostic(broker.stderr.slice(-4_000));
+    }
+    assert.deepEqual(complaints.slice(0, 10), [], `${complaints.length} answers that should not have been`);
+    assert.deepEqual(anomalies.slice(0, 10), [], `${anomalies.length} anomalies`);
+    assert.ok(counts.acknowledged > 0);
+  });
+}
+
+async function createTopic(
+  session: Session,
+  name: string,
+  numPartitions: number,
+  topics: Map<string, string>,
+): Promise<void> {
+  const client = await session.connect();
+  const response = await client.request(createTopics, {
+    topics: [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }],
+    timeoutMs: 30_000,
+    validateOnly: false,
+  });
+  const [answer] = response.topics;
+  if (answer.errorCode !== 'NONE') throw new Error(`creating ${name}: ${answer.errorCode}`);
+  topics.set(name, answer.topicId);
+}
+
+/** Every topic whose creation was acknowledged is there, as the same one. */
+async function checkTopics(session: Session, topics: ReadonlyMap<string, string>, complaints: string[]): Promise<void> {
+  const client = await session.connect();
+  const response = await client.request(metadata, { topics: null });
+  for (const [name, id] of topics) {
+    const found = response.topics.find((topic) => topic.name === name);
+    if (found?.topicId !== id) complaints.push(`topic ${name} was ${id} and is ${found?.topicId}`);
+  }
+}

@@ -1,0 +1,196 @@
+/** Consumers that go on through kills of their broker, and the reads that end a history. Test process. */
+import type { KafkaClient } from '../../src/cli/client.js';
+import { fetch } from '../../src/protocol/messages/01-fetch.js';
+import { listOffsets } from '../../src/protocol/messages/02-list-offsets.js';
+import { offsetCommit } from '../../src/protocol/messages/08-offset-commit.js';
+import { offsetFetch } from '../../src/protocol/messages/09-offset-fetch.js';
+import type { History, ReadBatch, ReadRecord } from '../history/history.js';
+import { bytesHash, readBatches, readRecords, wholeBatches } from './contents.js';
+import { type Session, untilKilled } from './session.js';
+
+export interface ConsumerOptions {
+  readonly name: string;
+  readonly topic: string;
+  readonly partitions: readonly number[];
+  /** Commits what it read and begins each life where it had committed; without one it goes on where it stood. */
+  readonly group?: string;
+}
+
+const FETCH_BYTES_MAX = 1024 * 1024;
+const TOPIC_NAMES_UP_TO = 12;
+
+export class LoadConsumer {
+  readonly #positions = new Map<number, number>();
+
+  constructor(
+    private readonly history: History,
+    private readonly options: ConsumerOptions,
+  ) {
+    for (const partition of options.partitions) this.#positions.set(partition, 0);
+    if (!options.group) this.#begin('assign');
+  }
+
+  #begin(f: 'assign' | 'subscribe'): void {
+    this.history.complete(this.history.invoke(), { f, process: this.options.name });
+  }
+
+  run(session: Session): Promise<void> {
+    const { name, group } = this.options;
+    return untilKilled(session, name, async (client) => {
+      if (group) {
+        this.#begin('subscribe');
+        await this.readCommitted(client, group);
+      }
+      while (!session.over) {
+        const read = await this.#poll(client, session);
+        if (group && read) await this.#commit(client, group);
+      }
+    });
+  }
+
+  async #poll(client: KafkaClient, session: Session): Promise<boolean> {
+    const { topic, name } = this.options;
+    const invoked = this.history.invoke();
+    const partitions = [...this.#positions].map(([partition, fetchOffset]) => ({
+      partition,
+      fetchOffset,
+      partitionMaxBytes: FETCH_BYTES_MAX,
+    }));
+    const response = await client.request(
+      fetch,
+      {
+        maxWaitMs: 100,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES_MAX,
+        topics: [{ topic, partitions }],
+        forgottenTopicsData: [],
+      },
+      { versionMax: TOPIC_NAMES_UP_TO },
+    );
+    const records: Record<string, ReadRecord[]> = {};
+    for (const answer of response.responses[0]?.partitions ?? []) {
+      if (answer.errorCode !== 'NONE') {
+        session.complain(`${name}: partition ${answer.partitionIndex}: ${answer.errorCode}`);
+        continue;
+      }
+      const read = readRecords(answer.records ?? Buffer.alloc(0), this.#positions.get(answer.partitionIndex) ?? 0);
+      if (read.length === 0) continue;
+      records[`${topic}-${answer.partitionIndex}`] = read;
+      this.#positions.set(answer.partitionIndex, read[read.length - 1].offset + 1);
+    }
+    if (Object.keys(records).length === 0) return false;
+    this.history.complete(invoked, { f: 'poll', process: name, records });
+    return true;
+  }
+
+  async #commit(client: KafkaClient, groupId: string): Promise<void> {
+    const { topic, name } = this.options;
+    const invoked = this.history.invoke();
+    const offsets = Object.fromEntries(
+      [...this.#positions].map(([partition, offset]) => [`${topic}-${partition}`, offset]),
+    );
+    const tell = (outcome: 'ok' | 'info') =>
+      this.history.complete(invoked, { f: 'commit', process: name, group: groupId, offsets, outcome });
+    const partitions = [...this.#positions].map(([partitionIndex, committedOffset]) => ({
+      partitionIndex,
+      committedOffset,
+      committedMetadata: null,
+    }));
+    try {
+      const response = await client.request(
+        offsetCommit,
+        { groupId, generationIdOrMemberEpoch: -1, memberId: '', topics: [{ name: topic, partitions }] },
+        { versionMax: 9 },
+      );
+      tell(response.topics[0].partitions.every(({ errorCode }) => errorCode === 'NONE') ? 'ok' : 'info');
+    } catch (error) {
+      tell('info');
+      throw error;
+    }
+  }
+
+  /** Asks what the group has committed, tells the history, and stands there. */
+  async readCommitted(client: KafkaClient, groupId: string): Promise<void> {
+    const { topic, name, partitions } = this.options;
+    const invoked = this.history.invoke();
+    const groups = [{ groupId, topics: [{ name: topic, partitionIndexes: [...partitions] }] }];
+    const response = await client.request(offsetFetch, { groupId, topics: [], groups }, { versionMax: 9 });
+    const offsets: Record<string, number> = {};
+    for (const answer of response.groups[0].topics[0].partitions) {
+      if (answer.errorCode !== 'NONE') throw new Error(`committed offset: ${answer.errorCode}`);
+      offsets[`${topic}-${answer.partitionIndex}`] = answer.committedOffset;
+      this.#positions.set(answer.partitionIndex, Math.max(0, answer.committedOffset));
+    }
+    this.history.complete(invoked, { f: 'committed', process: name, group: groupId, offsets });
+  }
+}
+
+/** Asks for the offset at a time, or at an end of the log, and tells the history. */
+export async function askOffset(
+  client: KafkaClient,
+  history: History,
+  topic: string,
+  partition: number,
+  at: 'earliest' | 'latest' | number,
+): Promise<number> {
+  const timestamp = at === 'earliest' ? -2 : at === 'latest' ? -1 : at;
+  const invoked = history.invoke();
+  const partitions = [{ partitionIndex: partition, timestamp }];
+  const request = { replicaId: -1, isolationLevel: 0, timeoutMs: 10_000, topics: [{ name: topic, partitions }] };
+  const [answer] = (await client.request(listOffsets, request)).topics[0].partitions;
+  if (answer.errorCode !== 'NONE') throw new Error(`ListOffsets of ${topic}-${partition}: ${answer.errorCode}`);
+  history.complete(invoked, {
+    f: 'list-offsets',
+    process: 'reader',
+    partition: `${topic}-${partition}`,
+    at,
+    offset: answer.offset,
+  });
+  return answer.offset;
+}
+
+/** Reads a partition from its start to its end and tells the history. */
+export async function readWhole(
+  client: KafkaClient,
+  history: History,
+  topic: string,
+  partition: number,
+): Promise<void> {
+  const invoked = history.invoke();
+  const end = await askOffset(client, history, topic, partition, 'latest');
+  const records: ReadRecord[] = [];
+  const batches: ReadBatch[] = [];
+  const pieces: Buffer[] = [];
+  for (let position = 0; position < end; ) {
+    const partitions = [{ partition, fetchOffset: position, partitionMaxBytes: FETCH_BYTES_MAX }];
+    const response = await client.request(
+      fetch,
+      {
+        maxWaitMs: 1_000,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES_MAX,
+        topics: [{ topic, partitions }],
+        forgottenTopicsData: [],
+      },
+      { versionMax: TOPIC_NAMES_UP_TO },
+    );
+    const answer = response.responses[0].partitions[0];
+    const bytes = wholeBatches(answer.records ?? Buffer.alloc(0));
+    if (answer.errorCode !== 'NONE' || bytes.length === 0) {
+      throw new Error(`${topic}-${partition} at ${position} of ${end}: ${answer.errorCode}, ${bytes.length} bytes`);
+    }
+    records.push(...readRecords(bytes, position));
+    batches.push(...readBatches(bytes));
+    pieces.push(bytes);
+    position = batches[batches.length - 1].lastOffset + 1;
+  }
+  const hash = bytesHash(pieces);
+  history.complete(invoked, {
+    f: 'read-all',
+    process: 'reader',
+    partition: `${topic}-${partition}`,
+    records,
+    batches,
+    bytesHash: hash,
+  });
+}

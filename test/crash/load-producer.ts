@@ -1,0 +1,175 @@
+/** A producer that goes on through kills of its broker and tells the history what it did. Test process. */
+import type { KafkaClient } from '../../src/cli/client.js';
+import { produce } from '../../src/protocol/messages/00-produce.js';
+import { initProducerId } from '../../src/protocol/messages/22-init-producer-id.js';
+import { encodeBatch, type NewRecord } from '../../src/record/record.js';
+import type { History, Outcome, SentRecord } from '../history/history.js';
+import { makeRecord } from './contents.js';
+import { type Session, untilKilled } from './session.js';
+
+export interface ProducerOptions {
+  readonly name: string;
+  readonly topic: string;
+  readonly partitions: number;
+  readonly acks: 1 | -1;
+  readonly idempotent: boolean;
+  /** Numbers below a bound. */
+  readonly random: (bound: number) => number;
+}
+
+interface Batch {
+  readonly partition: number;
+  readonly invoked: number;
+  readonly sent: readonly SentRecord[];
+  readonly records: readonly NewRecord[];
+  readonly baseSequence: number;
+}
+
+const REQUESTS_IN_FLIGHT = 4;
+/** Of one partition, as many as brokers remember of an idempotent producer. */
+const BATCHES_IN_FLIGHT = 5;
+const TIMEOUT_MS = 30_000;
+
+export class LoadProducer {
+  #producerId = -1;
+  #producerEpoch = -1;
+  #made = 0;
+  readonly #sequences: number[];
+  /** Of an idempotent producer, by partition: sent and not yet acknowledged, oldest first. */
+  readonly #unacknowledged: Batch[][];
+
+  constructor(
+    private readonly history: History,
+    private readonly options: ProducerOptions,
+  ) {
+    this.#sequences = new Array<number>(options.partitions).fill(0);
+    this.#unacknowledged = Array.from({ length: options.partitions }, () => []);
+  }
+
+  /** Sends until the broker dies, first again what was left open by the life before. */
+  run(session: Session): Promise<void> {
+    return untilKilled(session, this.options.name, async (client) => {
+      await this.#begin(client, session);
+      await Promise.all(Array.from({ length: REQUESTS_IN_FLIGHT }, () => this.#sendUntilOver(client, session)));
+    });
+  }
+
+  /** Settles what the last life left open, and sends nothing new. */
+  settle(session: Session): Promise<void> {
+    return untilKilled(session, this.options.name, (client) => this.#begin(client, session));
+  }
+
+  async #begin(client: KafkaClient, session: Session): Promise<void> {
+    if (!this.options.idempotent) return;
+    if (this.#producerId === -1) {
+      const answer = await client.request(initProducerId, { transactionalId: null, transactionTimeoutMs: TIMEOUT_MS });
+      if (answer.errorCode !== 'NONE') throw new Error(`InitProducerId: ${answer.errorCode}`);
+      this.#producerId = answer.producerId;
+      this.#producerEpoch = answer.producerEpoch;
+    }
+    // Partition by partition in the old order, all at once as a real client's in-flight requests would be.
+    const again = this.#unacknowledged.flatMap((batches) => batches.slice());
+    await Promise.all(again.map((batch) => this.#send(client, session, [batch])));
+  }
+
+  async #sendUntilOver(client: KafkaClient, session: Session): Promise<void> {
+    while (!session.over) {
+      const batches = this.#makeBatches();
+      // Every partition is full: the other requests in flight will make room.
+      if (batches.length === 0) return;
+      await this.#send(client, session, batches);
+    }
+  }
+
+  #makeBatches(): Batch[] {
+    const { random, partitions } = this.options;
+    const first = random(partitions);
+    return Array.from({ length: 1 + random(3) }, (_, i) => (first + i) % partitions)
+      .filter(
+        (partition, i, all) =>
+          all.indexOf(partition) === i && this.#unacknowledged[partition].length < BATCHES_IN_FLIGHT,
+      )
+      .map((partition) => this.#makeBatch(partition));
+  }
+
+  #makeBatch(partition: number): Batch {
+    const { name, idempotent, random } = this.options;
+    const made = Array.from({ length: 1 + random(4) }, () => {
+      this.#made += 1;
+      return makeRecord(`${name}#${this.#made}`, this.#made, Date.now());
+    });
+    const batch: Batch = {
+      partition,
+      invoked: this.history.invoke(),
+      sent: made.map(({ sent }) => sent),
+      records: made.map(({ record }) => record),
+      baseSequence: this.#sequences[partition],
+    };
+    this.#sequences[partition] += made.length;
+    if (idempotent) this.#unacknowledged[partition].push(batch);
+    return batch;
+  }
+
+  async #send(client: KafkaClient, session: Session, batches: readonly Batch[]): Promise<void> {
+    const { topic, acks, name } = this.options;
+    const partitionData = batches.map((batch) => ({ index: batch.partition, records: this.#encode(batch) }));
+    const request = { transactionalId: null, acks, timeoutMs: TIMEOUT_MS, topicData: [{ name: topic, partitionData }] };
+    let answers: readonly { index: number; errorCode: string; baseOffset: number }[];
+    try {
+      const response = await client.request(produce, request, { versionMax: 12 });
+      answers = response.responses[0].partitionResponses;
+    } catch (error) {
+      for (const batch of batches) this.#undecided(batch);
+      throw error;
+    }
+    for (const batch of batches) {
+      const answer = answers.find(({ index }) => index === batch.partition);
+      if (answer?.errorCode === 'NONE') {
+        session.acknowledged();
+        this.#acknowledged(batch, answer.baseOffset);
+      } else if (answer?.errorCode === 'DUPLICATE_SEQUENCE_NUMBER' && this.options.idempotent) {
+        this.#acknowledged(batch, -1);
+      } else {
+        session.complain(`${name}: partition ${batch.partition}, sequence ${batch.baseSequence}: ${answer?.errorCode}`);
+        this.#undecided(batch);
+      }
+    }
+  }
+
+  #encode(batch: Batch): Buffer {
+    const { records, baseSequence } = batch;
+    if (!this.options.idempotent) return encodeBatch({ records });
+    return encodeBatch({ records, producerId: this.#producerId, producerEpoch: this.#producerEpoch, baseSequence });
+  }
+
+  #acknowledged(batch: Batch, baseOffset: number): void {
+    if (this.options.idempotent) {
+      const open = this.#unacknowledged[batch.partition];
+      open.splice(open.indexOf(batch), 1);
+    }
+    this.#tell(batch, 'ok', baseOffset < 0 ? null : baseOffset);
+  }
+
+  /** An idempotent producer sends it again in the next life; nobody else may. */
+  #undecided(batch: Batch): void {
+    if (!this.options.idempotent) this.#tell(batch, 'info', null);
+  }
+
+  #tell(batch: Batch, outcome: Outcome, baseOffset: number | null): void {
+    const { name, topic, idempotent } = this.options;
+    this.history.complete(batch.invoked, {
+      f: 'send',
+      process: name,
+      partition: `${topic}-${batch.partition}`,
+      idempotent,
+      records: batch.sent,
+      outcome,
+      baseOffset,
+    });
+  }
+
+  /** Batches of which the history does not know yet; told as undecided at the end. */
+  tellOpen(): void {
+    for (const batch of this.#unacknowledged.flat()) this.#tell(batch, 'info', null);
+  }
+}
