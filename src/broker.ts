@@ -150,6 +150,18 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await server.close(0);
       throw error;
     }
+    this.checkpointLater();
+  }
+
+  /** A start after a crash scans from here; written by the side-job pool, as it waits for the disk. */
+  private checkpointLater(): void {
+    const delayMs = this.options.config.get('log.flush.offset.checkpoint.interval.ms');
+    this.clock.after(delayMs, () => {
+      const { running } = this;
+      if (running === null) return;
+      void running.partitions.checkpoint();
+      this.checkpointLater();
+    });
   }
 
   private async build(gate: Gate, segmentFiles: SegmentFiles): Promise<Running> {
@@ -228,7 +240,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       return { directory, partitions, segmentFiles, sideJobs, topics, groups, purgatory };
     } catch (error) {
       await partitions.terminate();
-      directory.release(false);
+      directory.release(false, null);
       throw error;
     }
   }
@@ -264,10 +276,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
     await server?.close();
     await running.groups.close();
     const failure = await running.partitions.close();
-    running.directory.checkpoint(running.partitions.progress());
     if (failure !== null)
       this.logger.error({ reason: failure }, 'a log could not be closed cleanly; the next start will scan');
-    running.directory.release(failure === null);
+    running.directory.release(failure === null, running.partitions.progress());
     await running.sideJobs.close();
     running.segmentFiles.close();
   }
@@ -280,7 +291,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       running.purgatory.close();
       await this.server?.close();
       await running.partitions.terminate();
-      running.directory.release(false);
+      running.directory.release(false, running.partitions.progress());
       await running.sideJobs.close();
     })();
     await this.closing;

@@ -50,10 +50,8 @@ export interface ClaimedDirectory {
   /** By `topic partition`. */
   readonly recoveryPoints: ReadonlyMap<string, Offset>;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
-  /** Saves where the logs stand, so that a start after a crash scans less. */
-  checkpoint(progress: Iterable<DirectoryProgress>): void;
-  /** Gives the folder back; `clean` says that every log was closed and nothing is left to scan. */
-  release(clean: boolean): void;
+  /** Gives the folder back; `clean` says that every log was closed and nothing is left to scan; null leaves what is known of the logs as it was. */
+  release(clean: boolean, progress: Iterable<DirectoryProgress> | null): void;
 }
 
 export interface DirectoryProgress {
@@ -101,8 +99,8 @@ export function claimDataDirectory(
       clean: existing === null || (marked && recoveryPoints !== null),
       recoveryPoints: recoveryPoints ?? new Map<string, Offset>(),
       logStartOffsets,
-      checkpoint: (progress) => checkpoint(files, path, progress),
-      release: (clean) => {
+      release: (clean, progress) => {
+        if (progress !== null) writeProgress(files, path, progress);
         if (clean) writeCleanShutdownMarker(files, path);
         files.unlink(join(path, OWNER_FILE));
         files.close(lockFd);
@@ -115,7 +113,8 @@ export function claimDataDirectory(
   }
 }
 
-function checkpoint(files: FileSystem, path: string, progress: Iterable<DirectoryProgress>): void {
+/** Saves where the logs stand: below these offsets everything is on disk. */
+export function writeProgress(files: FileSystem, path: string, progress: Iterable<DirectoryProgress>): void {
   const recoveryPoints: PartitionOffset[] = [];
   const logStarts: PartitionOffset[] = [];
   for (const { topic, index, flushedEndOffset, logStartOffset } of progress) {

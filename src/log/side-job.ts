@@ -1,7 +1,11 @@
 /** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
 import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { type DirectoryProgress, writeProgress } from './data-directory.js';
+import { nodeFileSystem } from './file-system.js';
 
 export type SideJob =
+  /** Where the logs of a data folder stand, so that a start after a crash scans less. */
+  | { readonly kind: 'checkpoint'; readonly directory: string; readonly progress: readonly DirectoryProgress[] }
   | { readonly kind: 'delete'; readonly paths: readonly string[] }
   /** Brings a range of a file into the page cache, so that sending it blocks nobody. */
   | { readonly kind: 'readAhead'; readonly path: string; readonly position: number; readonly length: number };
@@ -9,6 +13,10 @@ export type SideJob =
 const scratch = Buffer.allocUnsafe(256 * 1024);
 
 export function runSideJob(job: SideJob): void {
+  if (job.kind === 'checkpoint') {
+    writeProgress(nodeFileSystem, job.directory, job.progress);
+    return;
+  }
   if (job.kind === 'delete') {
     for (const path of job.paths) rmSync(path, { recursive: true, force: true });
     return;

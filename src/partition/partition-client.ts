@@ -243,6 +243,8 @@ export class PartitionClient implements Partitions {
   async deleteRecords(handle: PartitionHandle, offset: Offset): Promise<Offset> {
     const reply = await this.ask(handle, { kind: 'deleteRecords', offset });
     if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
+    // What was deleted must not be back after a crash.
+    await this.checkpoint();
     return reply.offset ?? -1;
   }
 
@@ -277,10 +279,20 @@ export class PartitionClient implements Partitions {
   /** Where each log stands, for the next start: `[topic, partition, flushed end, log start]`. */
   *progress(): IterableIterator<{ topic: string; index: number; flushedEndOffset: Offset; logStartOffset: Offset }> {
     for (const entry of this.pool.entries()) {
-      if (entry.state !== 'online') continue;
+      const { topic, index, spec } = entry;
+      // A log that is not open stands where it was last known to.
+      if (entry.state !== 'online') {
+        yield { topic, index, flushedEndOffset: spec.recoveryPoint, logStartOffset: spec.logStartOffset };
+        continue;
+      }
       const { flushedEndOffset, logStartOffset } = this.watermarks(entry);
-      yield { topic: entry.topic, index: entry.index, flushedEndOffset, logStartOffset };
+      yield { topic, index, flushedEndOffset, logStartOffset };
     }
+  }
+
+  /** Saves where each log stands, off this thread. */
+  checkpoint(): Promise<void> {
+    return this.options.sideJobs.checkpoint(this.options.dataDirectory, [...this.progress()]);
   }
 
   /** Flushes and closes every log; resolves to null where all of them closed cleanly, else to the first failure. */

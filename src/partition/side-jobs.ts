@@ -13,6 +13,8 @@ export interface SideJobs {
   readAhead(path: string, position: number, length: number): Promise<void>;
   /** Deletes files and folders; failures are logged. */
   delete(paths: readonly string[]): Promise<void>;
+  /** Saves where the logs stand. */
+  checkpoint(directory: string, progress: readonly object[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,13 +26,18 @@ export function createSideJobs(entry: URL, logger: Logger): SideJobs {
     try {
       await pool.run(job, { name: 'runSideJob' });
     } catch (error) {
-      logger.warn({ ...job, error: (error as Error).message }, what);
+      logger.warn({ job: (job as { kind?: string }).kind, error: (error as Error).message }, what);
     }
   };
   return {
     readAhead: (path, position, length) => run({ kind: 'readAhead', path, position, length }, 'could not read ahead'),
     delete: (paths) =>
       run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk'),
+    checkpoint: (directory, progress) =>
+      run(
+        { kind: 'checkpoint', directory, progress },
+        'could not save where the logs stand; a start after a crash scans more',
+      ),
     close: async () => {
       await pool?.close();
     },

@@ -442,10 +442,14 @@ export class Shard {
       this.offline.delete(partition);
       try {
         partition.log?.dropCache();
-        partition.log = this.openLog(
-          { ...partition.spec, clean: false, recoveryPoint: partition.row.flushedEndOffset },
-          partition.config,
-        );
+        const { flushedEndOffset, logStartOffset } = partition.row;
+        const spec = {
+          ...partition.spec,
+          clean: false,
+          recoveryPoint: flushedEndOffset,
+          logStartOffset: Math.max(partition.spec.logStartOffset, logStartOffset),
+        };
+        partition.log = this.openLog(spec, partition.config);
         this.recovering.push(partition);
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
