@@ -201,6 +201,10 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
     this.close('warn', reason);
   }
 
+  onClientGone(): void {
+    this.close('debug', 'the client closed it while a reply was sent');
+  }
+
   /** Closes the connection if its time is up; called now and then. */
   sweep(nowMs: number): void {
     const { idleMs, frameProgressMs } = this.share.limits;

@@ -1,9 +1,6 @@
 /** Memory for requests that have not arrived whole: pooled, and within one budget for all connections. Main thread. */
 import { KiB, MiB } from '../base/units.js';
 
-/** All connections together, in bytes of requests that have not arrived whole. */
-export const INCOMPLETE_BYTES_MAX = 256 * MiB;
-
 const SMALLEST_BYTES = 16 * KiB;
 const LARGEST_POOLED_BYTES = 4 * MiB;
 /** Kept for the next use, all sizes together. */
@@ -28,7 +25,8 @@ export class FrameBuffers {
   /** Index: doublings of the smallest size. */
   readonly #idle: Buffer[][] = [];
 
-  constructor(private readonly bytesMax: number = INCOMPLETE_BYTES_MAX) {}
+  /** `bytesMax`: the budget. */
+  constructor(private readonly bytesMax: number) {}
 
   get usedBytes(): number {
     return this.#usedBytes;

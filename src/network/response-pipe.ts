@@ -26,6 +26,8 @@ export interface PipeOwner {
   onSent(): void;
   /** The reply cannot be finished: the connection must go, as nothing sensible can follow half a reply. */
   onSendFailed(reason: string): void;
+  /** The client took its side away while it was sent something. */
+  onClientGone(): void;
 }
 
 /** What a waiting file range counts as, against the bound on waiting bytes. */
@@ -183,7 +185,7 @@ export class ResponsePipe implements Sender {
     } else if (sent === 0) {
       this.owner.onSendFailed(endsEarly(slice, this.#sentOfHead));
     } else if (sent === -EPIPE || sent === -ECONNRESET) {
-      this.owner.onSendFailed('the client closed it while a reply was sent');
+      this.owner.onClientGone();
     } else if (sent !== -EINTR) {
       this.owner.onSendFailed(`sendfile of ${slice.path} failed with errno ${-sent}`);
     }

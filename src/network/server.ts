@@ -3,7 +3,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Clock, TimerHandle } from '../base/clock.js';
 import { available, missing, setSendBuffer } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
-import { KiB } from '../base/units.js';
+import { KiB, MiB } from '../base/units.js';
 import type { Backpressure } from './backpressure.js';
 import { Connection, type ConnectionShare, type Limits } from './connection.js';
 import type { Dispatch } from './dispatch.js';
@@ -27,17 +27,20 @@ export interface ServerLimits extends Limits {
   /** -1 leaves it to the kernel. */
   readonly sendBufferBytes: number;
   readonly backlog: number;
+  /** Of requests that have not arrived whole, all connections together. */
+  readonly incompleteBytesMax: number;
 }
 
-/** As Kafka's settings of the same meaning; the time for a request that has begun is ours. */
+/** As Kafka's settings of the same meaning, where it has them. */
 export const DEFAULT_LIMITS: ServerLimits = {
-  frameBytesMax: 100 * KiB * KiB,
+  frameBytesMax: 100 * MiB,
   idleMs: 600_000,
   frameProgressMs: 30_000,
   connectionsMax: 2 ** 31 - 1,
   connectionsPerAddressMax: 2 ** 31 - 1,
   sendBufferBytes: 100 * KiB,
   backlog: 50,
+  incompleteBytesMax: 256 * MiB,
 };
 
 /** The settings that limits come from. */
@@ -58,6 +61,7 @@ export function limitsFrom(config: { get(name: LimitSetting): number }): ServerL
     connectionsPerAddressMax: config.get('max.connections.per.ip'),
     sendBufferBytes: config.get('socket.send.buffer.bytes'),
     backlog: config.get('socket.listen.backlog.size'),
+    incompleteBytesMax: DEFAULT_LIMITS.incompleteBytesMax,
   };
 }
 
@@ -106,7 +110,7 @@ export class Server {
     this.#share = {
       dispatch: options.dispatch,
       landing: Buffer.allocUnsafeSlow(LANDING_BYTES),
-      frames: new FrameBuffers(),
+      frames: new FrameBuffers(this.#limits.incompleteBytesMax),
       files: options.files,
       staging: new StagingBuffers(),
       turns: new SendTurns(),
