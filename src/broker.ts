@@ -227,7 +227,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
         fetchSessions: new FetchSessions(config.get('max.incremental.fetch.session.cache.slots')),
         purgatory,
       };
-      await groups.load();
+      // A coordinator that cannot be read yet answers so itself, and must not keep the others from serving.
+      await this.patience(groups.load(), RECOVERY_PATIENCE_MS);
       gate.open(createDispatch({ handlers, services, logger }), partitions);
       logger.info(
         {
@@ -272,9 +273,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await server?.close();
       return;
     }
+    // Whoever waits is answered first, or the connections would stay busy until their patience ends.
     running.purgatory.close();
-    await server?.close();
     await running.groups.close();
+    await server?.close();
     const failure = await running.partitions.close();
     if (failure !== null)
       this.logger.error({ reason: failure }, 'a log could not be closed cleanly; the next start will scan');
