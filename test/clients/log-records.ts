@@ -62,9 +62,15 @@ export function assertSameRecords(
       .filter((record) => record.partition === partition)
       .map((record, i) => ({ ...record, offset: firstOffset + i }));
     // One difference says more than a listing of thousands.
-    want.forEach((record, i) => assert.deepEqual(got[i], record, `record ${i} of partition ${partition}`));
+    for (const [i, record] of want.entries()) assert.deepEqual(got[i], record, `record ${i} of partition ${partition}`);
     assert.equal(got.length, want.length, `number of records in partition ${partition}`);
   }
+}
+
+/** The same lines in the same order. */
+export function assertSameLines(read: readonly string[], sent: readonly string[]): void {
+  for (const [i, line] of sent.entries()) assert.equal(read[i], line, `line ${i}`);
+  assert.equal(read.length, sent.length);
 }
 
 export function toJsonLines(records: readonly ClientRecord[]): string {
