@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import { createLogger } from '../base/logger.js';
 import type { BrokerConfig } from '../config/broker-config.js';
-import { formatAddress } from '../config/listeners.js';
 import { loadConfig } from '../config/load.js';
 import { type Broker, createBroker } from '../index.js';
 import { DataDirectoryError } from '../log/data-directory.js';
@@ -31,30 +30,13 @@ function banner(config: BrokerConfig, broker: Broker, host: Host): string {
   ].join('\n');
 }
 
-/** What the operating system's refusals mean to whoever started the broker. */
-function startFailure(error: unknown, config: BrokerConfig): unknown {
+/** Refusals that people can act on become sentences; anything else is a fault of ours and keeps its stack. */
+function startFailure(error: unknown): unknown {
+  if (error instanceof DataDirectoryError) return new CliError(error.message);
   if (!(error instanceof Error)) return error;
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
-  const addresses = config.listeners.map(({ host, port }) => formatAddress(host || '0.0.0.0', port)).join(', ');
-  switch (code) {
-    case 'EADDRINUSE':
-      return new CliError(`${addresses} is taken: another program listens there. Set listeners to a free port.`);
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new CliError(`${addresses} is no address of this machine. Set listeners to one that is.`);
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      if (syscall === 'listen') return new CliError(`${addresses} may not be listened on: ${error.message}.`);
-      return new CliError(`${path ?? config.dataDirectories.join(', ')} cannot be written: ${error.message}.`);
-    case 'ENOSPC':
-    case 'ENOTDIR':
-    case 'EEXIST':
-      return new CliError(`${path ?? config.dataDirectories.join(', ')} cannot hold the data: ${error.message}.`);
-    default:
-      // A refusal that was worded for people; anything else is a fault of ours and keeps its stack.
-      return error instanceof DataDirectoryError ? new CliError(error.message) : error;
-  }
+  const { syscall } = (error.cause ?? error) as NodeJS.ErrnoException;
+  if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error;
+  return new CliError(`Cannot listen on ${error.message}. Set listeners to an address that is free.`);
 }
 
 async function started(config: BrokerConfig): Promise<Broker> {
@@ -63,7 +45,7 @@ async function started(config: BrokerConfig): Promise<Broker> {
     await broker.start();
     return broker;
   } catch (error) {
-    throw startFailure(error, config);
+    throw startFailure(error);
   }
 }
 

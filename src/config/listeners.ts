@@ -22,10 +22,6 @@ export function parseListener(text: string): Listener {
   return { name: match[1].toUpperCase(), host: match[2] ?? match[3], port };
 }
 
-export function formatAddress(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 /** NAME:PROTOCOL pairs to a map; names that are protocols stand for themselves. */
 export function parseProtocolMap(entries: readonly string[]): Map<string, string> {
   const map = new Map([
