@@ -144,11 +144,19 @@ export function recordNumber(buffer: Buffer): number {
   return buffer.readInt16BE(0);
 }
 
+/** For all stored values: they share its slab, which is never written over. */
+const recordWriter = new Writer();
+
 /** Encodes a stored value in `version`, its int16 in front, into bytes of its own. */
 export function encodeRecord<R extends RecordSchema>(schema: R, version: number, value: EncodableRecordOf<R>): Buffer {
-  const writer = new Writer(512);
-  writer.int16(schema.typeNumber ?? version);
-  encoderOf(schema, version)(value, writer);
+  const writer = recordWriter;
+  try {
+    writer.int16(schema.typeNumber ?? version);
+    encoderOf(schema, version)(value, writer);
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
   const pieces = writer.finish() as Buffer[];
   return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
 }

@@ -1,5 +1,5 @@
 /** Writes the source of a decoder for one schema in one version: straight-line code, one function, no objects but the result. */
-import { ELEMENTS_MAX, TAGS_MAX } from './limits.js';
+import { ELEMENTS_MAX, STRING_BYTES_MAX, TAGS_MAX } from './limits.js';
 import { type Field, type Schema, type Shape, within } from './schema.js';
 import { absentSource, fixedBytes, inVersion, isFlexible, minBytes } from './wire-shape.js';
 
@@ -130,6 +130,10 @@ class DecoderEmitter {
     switch (field.kind) {
       case 'string':
         this.#length(into, nullable, path, end, 2);
+        if (this.#flexible) {
+          const sentence = `${path} is longer than ${STRING_BYTES_MAX} bytes`;
+          this.#add(`if (n > ${STRING_BYTES_MAX}) malformed(${JSON.stringify(sentence)});`);
+        }
         this.#add(`${into} = b.toString('utf8', p, p + n); p += n; }`);
         return;
       case 'bytes':

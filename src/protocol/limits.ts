@@ -12,3 +12,6 @@ export const TAGS_MAX = 64;
 
 /** A request header with its client id and tags. */
 export const HEADER_BYTES_MAX = 64 * KiB;
+
+/** A string's bytes: what an int16 can announce, and the bound that Kafka keeps for compact strings too. */
+export const STRING_BYTES_MAX = 32_767;

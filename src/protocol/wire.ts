@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.js';
 import { type FileRecords, type FileSlice, isFileRecords } from '../base/file-slice.js';
 import { KiB } from '../base/units.js';
-import { TAGS_MAX } from './limits.js';
+import { STRING_BYTES_MAX, TAGS_MAX } from './limits.js';
 import { MalformedRequestError } from './malformed-request-error.js';
 
 /** A reply is a list of these, in order: bytes, and file ranges that stay on disk until the socket wants them. */
@@ -11,7 +11,6 @@ export type ReplyPiece = Buffer | FileSlice;
 const SLAB_BYTES = 64 * KiB;
 /** From this size on, bytes are passed on as a piece of their own: the copy would cost more than one more piece. */
 const REFERENCE_BYTES_MIN = 4 * KiB;
-const STRING_BYTES_MAX = 32_767;
 /** Strings up to this many characters are first tried as ASCII, character by character. */
 const SHORT_STRING_CHARS = 48;
 /** The int32 in front of a frame. */
