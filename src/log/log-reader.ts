@@ -115,9 +115,12 @@ function locateIn(
     firstSize = search.walk.size;
   }
   if (position >= end) return null;
-  let cut =
-    position + maxBytes >= end ? segment.soundUntil(position, end) : search.cut(segment, position, maxBytes, end);
-  let cutOffset = cut === end ? -1 : search.cutOffset;
+  let cut = segment.soundUntil(position, end);
+  let cutOffset = -1;
+  if (position + maxBytes < cut) {
+    cut = search.cut(segment, position, maxBytes, end);
+    cutOffset = search.cutOffset;
+  }
   if (cut === position) {
     if (!wholeFirst) return { error: 'NONE', slices: [], next: null };
     if (firstSize === 0) {

@@ -58,19 +58,21 @@ export class SegmentSearch {
     const entries = this.offsetEntries(segment);
     const entry = floorByPosition(entries, from + limitBytes);
     const start = entry < 0 ? from : Math.max(from, entries.positionAt(entry));
+    if (start > from && segment.offsets === null) {
+      const lastOffset = entries.offsetAt(entry);
+      this.startAt(segment, start, sound);
+      if (!this.standsOn(lastOffset)) {
+        this.rebuildIndexes(segment);
+        return this.cut(segment, from, limitBytes, end);
+      }
+    }
     this.startAt(segment, start, sound);
     let boundary = start;
     while (this.walk.next()) {
-      if (this.walk.position + this.walk.size > from + limitBytes) {
-        this.cutOffset = baseOffsetOf(this.walk.bytes, this.walk.at);
-        return this.walk.position;
-      }
       boundary = this.walk.position + this.walk.size;
-    }
-    if (boundary === start && start > from) {
-      // The index pointed at no batch: without it, from the front.
-      this.rebuildIndexes(segment);
-      return this.cut(segment, from, limitBytes, end);
+      if (boundary <= from + limitBytes) continue;
+      this.cutOffset = baseOffsetOf(this.walk.bytes, this.walk.at);
+      return this.walk.position;
     }
     return boundary;
   }
@@ -79,15 +81,13 @@ export class SegmentSearch {
   firstAtOrAfter(segment: Segment, timestampMs: number, from: Offset, upTo: Offset): TimestampOffset | null {
     const entries = this.timeEntries(segment);
     const entry = lastBefore(entries, timestampMs);
-    if (
-      entry >= 0 &&
-      segment.times === null &&
-      !this.fits(segment, entries.timestampAt(entry), entries.offsetAt(entry))
-    ) {
+    const entryTimestampMs = entry < 0 ? -1 : entries.timestampAt(entry);
+    const entryOffset = entry < 0 ? from : entries.offsetAt(entry);
+    if (entry >= 0 && segment.times === null && !this.fits(segment, entryTimestampMs, entryOffset)) {
       this.rebuildIndexes(segment);
       return this.firstAtOrAfter(segment, timestampMs, from, upTo);
     }
-    this.startAtOrBefore(segment, entry < 0 ? from : Math.max(from, entries.offsetAt(entry)), segment.writtenBytes);
+    this.startAtOrBefore(segment, Math.max(from, entryOffset), segment.writtenBytes);
     while (this.next(segment)) {
       const { bytes, at } = this.walk;
       if (baseOffsetOf(bytes, at) >= upTo) return null;
@@ -168,14 +168,17 @@ export class SegmentSearch {
     const position = entries.positionAt(entry);
     const lastOffset = entries.offsetAt(entry);
     this.startAt(segment, position, end);
-    if (segment.offsets !== null || position >= end) return;
-    // An index file has no checksum: its word counts where the batch itself agrees.
-    if (!this.walk.next() || lastOffsetOf(this.walk.bytes, this.walk.at) !== lastOffset) {
-      this.rebuildIndexes(segment);
-      this.startAtOrBefore(segment, offset, end);
+    if (segment.offsets !== null || this.standsOn(lastOffset)) {
+      this.startAt(segment, position, end);
       return;
     }
-    this.startAt(segment, position, end);
+    this.rebuildIndexes(segment);
+    this.startAtOrBefore(segment, offset, end);
+  }
+
+  /** An index file has no checksum: its word counts where the batch itself, on which the walk starts, agrees. */
+  private standsOn(lastOffset: Offset): boolean {
+    return this.walk.next() && lastOffsetOf(this.walk.bytes, this.walk.at) === lastOffset;
   }
 
   private startAt(segment: Segment, position: FilePosition, end: FilePosition): void {
@@ -236,17 +239,29 @@ export class SegmentSearch {
       return;
     }
     const times = this.timeEntries(segment);
-    const offsets = this.offsetEntries(segment);
     const timestampMs = times.timestampAt(times.count - 1);
     const offset = times.offsetAt(times.count - 1);
+    const offsets = this.offsetEntries(segment);
     const indexedTo = offsets.count === 0 ? 0 : offsets.positionAt(offsets.count - 1);
     const gapMax = config.indexIntervalBytes + 2 * config.messageBytesMax;
-    if (segment.writtenBytes - indexedTo > gapMax || !this.fits(segment, timestampMs, offset)) {
+    if (
+      segment.writtenBytes - indexedTo > gapMax ||
+      !this.fits(segment, timestampMs, offset) ||
+      this.largestFrom(segment, indexedTo) > timestampMs
+    ) {
       this.rebuildIndexes(segment);
       return;
     }
     segment.maxTimestampMs = timestampMs;
     segment.maxTimestampOffset = offset;
+  }
+
+  /** The largest timestamp of the batches behind the last indexed one: a time index that was cut short does not know it. */
+  private largestFrom(segment: Segment, position: FilePosition): number {
+    let largestMs = -1;
+    this.startAt(segment, position, segment.writtenBytes);
+    while (this.step(segment)) largestMs = Math.max(largestMs, maxTimestampOf(this.walk.bytes, this.walk.at));
+    return largestMs;
   }
 
   /** True where a time index's entry tells the truth about the batch that ends at `offset`. */

@@ -119,11 +119,17 @@ export class StagedTurn {
   /** Takes the turn back: files made in it go, the one that was active before is cut to what it held. @throws StorageError */
   undo(): void {
     const { files, openFiles, segments } = this.parts;
-    for (const segment of segments.splice(this.segmentsBefore)) {
+    const made = segments.splice(this.segmentsBefore);
+    for (const segment of made) {
       openFiles.close(segment.path);
       for (const path of [segment.path, segment.snapshotPath]) {
         if (files.exists(path)) onDisk('remove', path, () => files.unlink(path));
       }
+    }
+    // A new segment that came back to life behind a shortened old one would leave a hole between them.
+    if (made.length > 0 && segments.length > 0) {
+      const { directory } = made[0];
+      onDisk('flush', directory, () => files.fsyncDirectory(directory));
     }
     const active = segments.at(-1);
     if (active !== undefined && this.mark !== null) {

@@ -5,32 +5,36 @@ import { join } from 'node:path';
 import { cacheFolder, projectRoot } from '../project-root.js';
 
 const folder = join(cacheFolder, 'kafka-jars');
+const FETCH_TIMEOUT_MS = 10 * 60 * 1000;
 
-const FETCH_TIMEOUT_MS = 300_000;
+/** A class path for `java -cp`, or why there is none. */
+export type KafkaJars = { readonly classPath: string } | { readonly missing: string };
 
-let answer: string | null | undefined;
+let known: KafkaJars | undefined;
 
-/** The folder with all jars, or null where Maven is missing or cannot reach a repository. */
-export function kafkaJars(): string | null {
-  if (answer === undefined) answer = existsSync(folder) || fetchJars() ? folder : null;
-  return answer;
+/** Fetches on first use, which may take minutes. */
+export function kafkaJars(): KafkaJars {
+  known ??= findKafkaJars();
+  return known;
 }
 
-function fetchJars(): boolean {
+function findKafkaJars(): KafkaJars {
+  if (spawnSync('java', ['-version']).status !== 0) return { missing: 'Java is not installed' };
+  const problem = existsSync(folder) ? null : fetchJars();
+  return problem === null ? { classPath: join(folder, '*') } : { missing: problem };
+}
+
+/** null when the jars are there. */
+function fetchJars(): string | null {
+  if (spawnSync('mvn', ['--version']).status !== 0)
+    return "Maven is not installed, and Apache Kafka's jars are not here";
   // Test files run side by side: each fetches into a folder of its own, and the first to be ready wins the name.
   const own = `${folder}.${process.pid}`;
-  const result = spawnSync(
-    'mvn',
-    [
-      '-q',
-      '-B',
-      '-f',
-      join(projectRoot, 'test', 'peers', 'pom.xml'),
-      'dependency:copy-dependencies',
-      `-DoutputDirectory=${own}`,
-    ],
-    { encoding: 'utf8', timeout: FETCH_TIMEOUT_MS },
-  );
+  const pom = join(projectRoot, 'test', 'peers', 'pom.xml');
+  const result = spawnSync('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${own}`], {
+    encoding: 'utf8',
+    timeout: FETCH_TIMEOUT_MS,
+  });
   if (result.status === 0) {
     try {
       renameSync(own, folder);
@@ -39,5 +43,7 @@ function fetchJars(): boolean {
     }
   }
   rmSync(own, { recursive: true, force: true });
-  return existsSync(folder);
+  if (existsSync(folder)) return null;
+  const reason = `${result.stdout}${result.stderr}`.split('\n').find((line) => line.includes('ERROR'));
+  return `Maven could not fetch Apache Kafka's jars: ${reason ?? 'it gave no reason'}`;
 }
