@@ -1,5 +1,6 @@
 /** The broker: the only file that knows every room; builds them, wires them, starts and stops them in order. Main thread. */
 import { EventEmitter } from 'node:events';
+import { assert } from './base/assert.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { type Logger, silentLogger } from './base/logger.js';
 import { ZERO_UUID } from './base/uuid.js';
@@ -54,27 +55,24 @@ interface Running {
   readonly purgatory: Purgatory;
 }
 
-/** What sockets are given before there is a broker behind them: requests that come early wait in copies of their own. */
+/** Stands behind the sockets until there is a broker: nothing is read from them, so that early requests wait at the client's end. */
 class Gate implements Backpressure {
   private target: Dispatch | null = null;
   private partitions: PartitionClient | null = null;
   private readonly waiting: (() => void)[] = [];
 
   readonly dispatch: Dispatch = (buffer, start, end, asker) => {
-    const { target } = this;
-    if (target !== null) return target(buffer, start, end, asker);
-    const copy = Buffer.from(buffer.subarray(start, end));
-    return new Promise<void>((resolve) => this.waiting.push(resolve)).then(() =>
-      (this.target as Dispatch)(copy, 0, copy.length, asker),
-    );
+    assert(this.target !== null, 'no request is handed on before the gate is open');
+    return this.target(buffer, start, end, asker);
   };
 
   get congested(): boolean {
-    return this.partitions?.congested ?? false;
+    return this.partitions === null || this.partitions.congested;
   }
 
   onRelieved(listener: () => void): void {
-    this.partitions?.onRelieved(listener);
+    if (this.partitions === null) this.waiting.push(listener);
+    else this.partitions.onRelieved(listener);
   }
 
   open(dispatch: Dispatch, partitions: PartitionClient): void {

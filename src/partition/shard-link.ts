@@ -26,6 +26,8 @@ import { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import type { AppendResult } from './partitions.js';
 
 const COMPLETION_RING_BYTES = 4 * 1024 * 1024;
+/** So much is worth a wake of its own. */
+const COMMIT_AT_BYTES = 64 * 1024;
 /** Appends that found the ring full are kept up to here; then they are refused with a code that every client retries. */
 const OVERFLOW_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -56,6 +58,7 @@ export class ShardLink {
   private readonly freeIds: number[] = [];
   private nextReplyId = 0;
   private commitScheduled = false;
+  private uncommittedBytes = 0;
   private over = false;
   private closing = false;
   private failure: Error | null = null;
@@ -97,7 +100,7 @@ export class ShardLink {
     const id = this.freeIds.pop() ?? this.pendingAppends.length;
     this.pendingAppends[id] = done;
     if (this.overflowBytes === 0 && writeAppend(this.commands, id, slot, fromClient, batch)) {
-      this.commitSoon();
+      this.commitSoon(batch.length);
       return;
     }
     if (this.overflowBytes + batch.length > OVERFLOW_BYTES_MAX) {
@@ -148,17 +151,30 @@ export class ShardLink {
     });
   }
 
-  /** One store and at most one wake for all the commands of a tick. */
-  private commitSoon(): void {
+  /**
+   * One store and at most one wake for all that the sockets brought in this turn of the event loop; a shard has
+   * something to do from the first large batch on.
+   */
+  private commitSoon(bytes = 0): void {
+    this.uncommittedBytes += bytes;
+    if (this.uncommittedBytes >= COMMIT_AT_BYTES) {
+      this.commitNow();
+      return;
+    }
     if (this.commitScheduled) return;
     this.commitScheduled = true;
-    queueMicrotask(this.commitNow);
+    setImmediate(this.commitScheduledNow);
   }
 
-  private readonly commitNow = (): void => {
+  private readonly commitScheduledNow = (): void => {
     this.commitScheduled = false;
-    this.commands.commit();
+    this.commitNow();
   };
+
+  private commitNow(): void {
+    this.uncommittedBytes = 0;
+    this.commands.commit();
+  }
 
   private wait(waiting: Waiting): void {
     this.overflowBytes += waiting.bytes;
