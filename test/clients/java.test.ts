@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLIENT_TEST_TIMEOUT_MS, startLiveBroker } from '../live-broker.js';
-import { noApacheKafka } from '../peers/apache-kafka.js';
-import { kafkaJars } from '../peers/kafka-jars.js';
+import { kafkaClassPath, noApacheKafka } from '../peers/apache-kafka.js';
 import { mustRun, runTool } from '../run-tool.js';
 import { assertSameLines, logLines } from './log-records.js';
 
@@ -17,7 +16,7 @@ test('Java console tools', { timeout: CLIENT_TEST_TIMEOUT_MS }, async (t) => {
   const command = (tool: string, args: readonly string[]) => [
     '-XX:TieredStopAtLevel=1',
     '-cp',
-    `${kafkaJars()}/*`,
+    kafkaClassPath(),
     tool,
     '--bootstrap-server',
     broker.bootstrap,

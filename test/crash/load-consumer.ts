@@ -4,7 +4,7 @@ import { fetch } from '../../src/protocol/messages/01-fetch.js';
 import { listOffsets } from '../../src/protocol/messages/02-list-offsets.js';
 import { offsetCommit } from '../../src/protocol/messages/08-offset-commit.js';
 import { offsetFetch } from '../../src/protocol/messages/09-offset-fetch.js';
-import type { History, ReadBatch, ReadRecord } from '../history/history.js';
+import type { History, ReadRecord } from '../history/history.js';
 import { bytesHash, readBatches, readRecords, wholeBatches } from './contents.js';
 import { type Session, untilKilled } from './session.js';
 
@@ -149,6 +149,28 @@ export async function askOffset(
   return answer.offset;
 }
 
+/** All whole batches of a partition from its start to `end`, byte for byte. */
+export async function readBytes(client: KafkaClient, topic: string, partition: number, end: number): Promise<Buffer[]> {
+  const pieces: Buffer[] = [];
+  for (let position = 0; position < end; ) {
+    const partitions = [{ partition, fetchOffset: position, partitionMaxBytes: FETCH_BYTES_MAX }];
+    const topics = [{ topic, partitions }];
+    const response = await client.request(
+      fetch,
+      { maxWaitMs: 1_000, minBytes: 1, maxBytes: FETCH_BYTES_MAX, topics, forgottenTopicsData: [] },
+      { versionMax: TOPIC_NAMES_UP_TO },
+    );
+    const answer = response.responses[0].partitions[0];
+    const bytes = wholeBatches(answer.records ?? Buffer.alloc(0));
+    if (answer.errorCode !== 'NONE' || bytes.length === 0) {
+      throw new Error(`${topic}-${partition} at ${position} of ${end}: ${answer.errorCode}, ${bytes.length} bytes`);
+    }
+    pieces.push(bytes);
+    position = (readBatches(bytes).at(-1)?.lastOffset ?? end) + 1;
+  }
+  return pieces;
+}
+
 /** Reads a partition from its start to its end and tells the history. */
 export async function readWhole(
   client: KafkaClient,
@@ -158,39 +180,13 @@ export async function readWhole(
 ): Promise<void> {
   const invoked = history.invoke();
   const end = await askOffset(client, history, topic, partition, 'latest');
-  const records: ReadRecord[] = [];
-  const batches: ReadBatch[] = [];
-  const pieces: Buffer[] = [];
-  for (let position = 0; position < end; ) {
-    const partitions = [{ partition, fetchOffset: position, partitionMaxBytes: FETCH_BYTES_MAX }];
-    const response = await client.request(
-      fetch,
-      {
-        maxWaitMs: 1_000,
-        minBytes: 1,
-        maxBytes: FETCH_BYTES_MAX,
-        topics: [{ topic, partitions }],
-        forgottenTopicsData: [],
-      },
-      { versionMax: TOPIC_NAMES_UP_TO },
-    );
-    const answer = response.responses[0].partitions[0];
-    const bytes = wholeBatches(answer.records ?? Buffer.alloc(0));
-    if (answer.errorCode !== 'NONE' || bytes.length === 0) {
-      throw new Error(`${topic}-${partition} at ${position} of ${end}: ${answer.errorCode}, ${bytes.length} bytes`);
-    }
-    records.push(...readRecords(bytes, position));
-    batches.push(...readBatches(bytes));
-    pieces.push(bytes);
-    position = batches[batches.length - 1].lastOffset + 1;
-  }
-  const hash = bytesHash(pieces);
+  const pieces = await readBytes(client, topic, partition, end);
   history.complete(invoked, {
     f: 'read-all',
     process: 'reader',
     partition: `${topic}-${partition}`,
-    records,
-    batches,
-    bytesHash: hash,
+    records: pieces.flatMap((bytes) => readRecords(bytes, 0)),
+    batches: pieces.flatMap(readBatches),
+    bytesHash: bytesHash(pieces),
   });
 }

@@ -23,9 +23,15 @@ rootLogger.appenderRef.out.ref=out
 
 /** Why Apache Kafka cannot run here, or null. */
 export function noApacheKafka(): string | null {
-  if (!kafkaJars()) return "Apache Kafka's jars are absent and could not be fetched";
-  if (spawnSync('java', ['-version']).error) return 'java is not installed';
-  return null;
+  const jars = kafkaJars();
+  return 'missing' in jars ? jars.missing : null;
+}
+
+/** For `java -cp`; call after {@link noApacheKafka} said null. */
+export function kafkaClassPath(): string {
+  const jars = kafkaJars();
+  if ('missing' in jars) throw new Error(jars.missing);
+  return jars.classPath;
 }
 
 export interface ApacheKafkaOptions {
@@ -51,7 +57,7 @@ export class ApacheKafka {
         '-XX:TieredStopAtLevel=1',
         `-Dlog4j2.configurationFile=${join(home, 'log4j2.properties')}`,
         '-cp',
-        `${kafkaJars()}/*`,
+        kafkaClassPath(),
         'kafka.Kafka',
         join(home, 'server.properties'),
       ],
@@ -100,7 +106,7 @@ export class ApacheKafka {
     const config = join(this.home, 'server.properties');
     const result = spawnSync(
       'java',
-      ['-cp', `${kafkaJars()}/*`, 'kafka.tools.StorageTool', 'format', '--standalone', '-t', CLUSTER_ID, '-c', config],
+      ['-cp', kafkaClassPath(), 'kafka.tools.StorageTool', 'format', '--standalone', '-t', CLUSTER_ID, '-c', config],
       { encoding: 'utf8' },
     );
     if (result.status !== 0) throw new Error(`Kafka's StorageTool failed: ${result.stdout}\n${result.stderr}`);

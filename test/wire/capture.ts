@@ -8,8 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import { ApacheKafka } from '../peers/apache-kafka.js';
-import { kafkaJars } from '../peers/kafka-jars.js';
+import { ApacheKafka, kafkaClassPath } from '../peers/apache-kafka.js';
 import { type RecordedFrame, RecordingProxy } from '../peers/recording-proxy.js';
 import { cacheFolder, projectRoot } from '../project-root.js';
 import { mustRun, runTool } from '../run-tool.js';
@@ -32,7 +31,7 @@ const python = join(cacheFolder, 'python', 'bin', 'python');
 async function java(tool: string, bootstrap: string, args: readonly string[], input = ''): Promise<void> {
   const result = await runTool(
     'java',
-    ['-XX:TieredStopAtLevel=1', '-cp', `${kafkaJars()}/*`, tool, '--bootstrap-server', bootstrap, ...args],
+    ['-XX:TieredStopAtLevel=1', '-cp', kafkaClassPath(), tool, '--bootstrap-server', bootstrap, ...args],
     { input },
   );
   if (result.code !== 0) console.log(`${tool} ${args.join(' ')}: ${result.stdout} ${result.stderr}`);
