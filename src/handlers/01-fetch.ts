@@ -103,7 +103,8 @@ async function waitAndFind(
     const found = await findAll(wanted, usesTopicIds, services, handles);
     const bytes = keepWithin(found, bytesMax);
     const leftMs = deadlineMs - clock.monotonicMs();
-    if (bytes >= bytesMin || leftMs <= 0 || handles.length === 0 || context.closed.aborted) return found;
+    if (bytes >= bytesMin || leftMs <= 0 || handles.length === 0) return found;
+    if (context.closed.aborted || purgatory.closed) return found;
     if (found.some(({ error }) => error !== 'NONE')) return found;
     // Something may have come while other partitions were being looked at: then there is nothing to wait for.
     if (
