@@ -123,6 +123,8 @@ export class PartitionLog {
   /** Something was appended, rolled or removed since the log was opened. */
   private changed = false;
   private firstUnflushedMs = -1;
+  /** With flush=never: segments that were sealed since the last {@link takeSealed}. */
+  private readonly sealedUnflushed: Segment[] = [];
 
   private constructor(private readonly options: PartitionLogOptions) {
     this.directory = options.directory;
@@ -447,6 +449,7 @@ export class PartitionLog {
       throw this.undoTurn(error);
     }
     for (const offset of turn.rolledAt()) this.addSnapshot(offset);
+    if (this.config.flush === 'never') for (const { sealed } of turn.rolls) this.sealedUnflushed.push(sealed);
     turn.commit(this.config.flush !== 'never');
     this.producers.keepTurn();
     if (makesFiles) this.folderHasNewEntry = true;
@@ -531,6 +534,26 @@ export class PartitionLog {
   /** What was collected last is on disk. */
   onFlushed(): void {
     this.settleFlush(this.collected);
+  }
+
+  /**
+   * With `flush=never` nothing waits for the disk, but a segment that is full is brought there by somebody else, so that
+   * a start after a crash need not scan it. Returns those that were sealed since the last call.
+   */
+  takeSealed(): readonly Segment[] {
+    return this.sealedUnflushed.splice(0);
+  }
+
+  /** The sealed segment and its folder's entries are on disk; the flushed end moves over all that are, without a gap. */
+  onSealedFlushed(segmentBase: Offset): void {
+    const { segments } = this;
+    const flushed = segments.find(({ baseOffset }) => baseOffset === segmentBase);
+    if (flushed === undefined) return;
+    flushed.flushedBytes = flushed.writtenBytes;
+    for (let i = 0; i + 1 < segments.length && segments[i].flushedBytes === segments[i].writtenBytes; i++) {
+      const end = segments[i + 1].baseOffset;
+      if (end > this.flushed.offset) copyPlace({ offset: end, segmentBase: end, position: 0 }, this.flushed);
+    }
   }
 
   private settleFlush(upTo: Readonly<LogPlace>): void {

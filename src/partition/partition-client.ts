@@ -75,6 +75,7 @@ export class PartitionClient implements Partitions {
       onGarbage: (paths, delayMs) => {
         options.clock.after(delayMs, () => void options.sideJobs.delete(paths));
       },
+      onSealed: (entry, segmentBase, path) => void this.flushSealed(entry, segmentBase, path),
       onDrained: () => this.relieve(),
       onFatal: options.onFatal,
     });
@@ -206,6 +207,11 @@ export class PartitionClient implements Partitions {
       entry.locating = null;
     };
     entry.locating = { offset, maxBytes, done: locate() };
+  }
+
+  /** Off the shard's thread: a gigabyte of dirty pages would hold up its appends for seconds. */
+  private async flushSealed(entry: PartitionEntry, segmentBase: Offset, path: string): Promise<void> {
+    if (await this.options.sideJobs.flush(path)) await this.ask(entry, { kind: 'sealedFlushed', segmentBase });
   }
 
   /** Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first. */

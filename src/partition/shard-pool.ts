@@ -1,6 +1,7 @@
 /** All shards: their boards, their threads, and what happens when one of them dies. Main thread. */
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
+import type { Offset } from '../base/units.js';
 import type { ShardNotice, ShardReply } from '../ring/completions.js';
 import { allocatePage, emptyRow, WatermarkBoard } from '../ring/watermarks.js';
 import type { PartitionEntry } from './partition-entry.js';
@@ -23,6 +24,7 @@ export interface ShardPoolOptions {
   readonly onState: (entry: PartitionEntry) => void;
   readonly onProgress: (entry: PartitionEntry) => void;
   readonly onGarbage: (paths: readonly string[], delayMs: number) => void;
+  readonly onSealed: (entry: PartitionEntry, segmentBase: Offset, path: string) => void;
   readonly onDrained: () => void;
   /** The pool cannot go on. */
   readonly onFatal: (reason: string) => void;
@@ -142,6 +144,11 @@ export class ShardPool {
       case 'garbage':
         this.options.onGarbage(notice.paths, notice.delayMs);
         break;
+      case 'sealed': {
+        const entry = this.seats[index].entries[notice.slot];
+        if (entry != null) this.options.onSealed(entry, notice.segmentBase, notice.path);
+        break;
+      }
       case 'state': {
         const entry = this.seats[index].entries[notice.slot];
         if (entry == null) break;

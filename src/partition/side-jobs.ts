@@ -13,6 +13,8 @@ export interface SideJobs {
   readAhead(path: string, position: number, length: number): Promise<void>;
   /** Deletes files and folders; failures are logged. */
   delete(paths: readonly string[]): Promise<void>;
+  /** Brings a file and its folder's entries to disk; false where that failed, or the file is gone. */
+  flush(path: string): Promise<boolean>;
   /** Saves where the logs stand. */
   checkpoint(directory: string, progress: readonly object[]): Promise<void>;
   close(): Promise<void>;
@@ -21,23 +23,28 @@ export interface SideJobs {
 export function createSideJobs(entry: URL, logger: Logger): SideJobs {
   // Made at first use: an idle broker has no thread for it.
   let pool: Piscina | null = null;
-  const run = async (job: object, what: string): Promise<void> => {
+  const run = async (job: object, what: string): Promise<boolean> => {
     pool ??= new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000 });
     try {
       await pool.run(job, { name: 'runSideJob' });
+      return true;
     } catch (error) {
       logger.warn({ job: (job as { kind?: string }).kind, error: (error as Error).message }, what);
+      return false;
     }
   };
   return {
-    readAhead: (path, position, length) => run({ kind: 'readAhead', path, position, length }, 'could not read ahead'),
-    delete: (paths) =>
-      run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk'),
-    checkpoint: (directory, progress) =>
-      run(
-        { kind: 'checkpoint', directory, progress },
-        'could not save where the logs stand; a start after a crash scans more',
-      ),
+    async readAhead(path, position, length) {
+      await run({ kind: 'readAhead', path, position, length }, 'could not read ahead');
+    },
+    flush: (path) => run({ kind: 'flush', path }, 'could not flush a sealed segment; a start after a crash scans it'),
+    async delete(paths) {
+      await run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk');
+    },
+    async checkpoint(directory, progress) {
+      const what = 'could not save where the logs stand; a start after a crash scans more';
+      await run({ kind: 'checkpoint', directory, progress }, what);
+    },
     close: async () => {
       await pool?.close();
     },

@@ -45,6 +45,8 @@ export type ShardRequest =
   | { readonly kind: 'size' }
   | { readonly kind: 'reconfigure'; readonly config: LogConfig }
   | { readonly kind: 'remove' }
+  /** A segment that the shard said was sealed is on disk. */
+  | { readonly kind: 'sealedFlushed'; readonly segmentBase: Offset }
   /** A page of the watermark board waits on the shard's message port. */
   | { readonly kind: 'boardPage' }
   /** Make everything durable, write what a quick start needs, close all files, and end. */

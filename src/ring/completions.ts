@@ -50,6 +50,8 @@ export type ShardNotice =
       readonly fields: object;
       readonly message: string;
     }
+  /** A segment is full and nobody waits for its flush (`flush=never`). */
+  | { readonly kind: 'sealed'; readonly slot: number; readonly segmentBase: Offset; readonly path: string }
   /** Files or folders renamed out of the way, to be deleted after `delayMs`. */
   | { readonly kind: 'garbage'; readonly paths: readonly string[]; readonly delayMs: number };
 

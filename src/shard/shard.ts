@@ -153,6 +153,9 @@ export class Shard {
       if (partition.log === null || partition.failure !== null) continue;
       try {
         partition.log.write();
+        for (const { baseOffset, path } of partition.log.takeSealed()) {
+          writeNotice(this.parts.completions, { kind: 'sealed', slot: partition.slot, segmentBase: baseOffset, path });
+        }
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         if (error.full) this.refuseTurn(partition, error);
@@ -314,6 +317,13 @@ export class Shard {
         break;
       case 'size':
         this.reply(requestId, partition, (log) => ({ error: 'NONE', bytes: log.sizeBytes }));
+        break;
+      case 'sealedFlushed':
+        this.reply(requestId, partition, (log) => {
+          log.onSealedFlushed(request.segmentBase);
+          this.show(partition as ShardPartition);
+          return { error: 'NONE' };
+        });
         break;
       case 'reconfigure':
         if (partition != null) {

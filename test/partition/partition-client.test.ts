@@ -32,6 +32,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
     segmentFiles: new SegmentFiles(),
     sideJobs: {
       readAhead: async () => {},
+      flush: async () => true,
       delete: async () => {},
       checkpoint: async () => {},
       close: async () => {},

@@ -66,6 +66,26 @@ test('flush=never acknowledges what is written and never syncs', () => {
   assert.deepEqual(flushes, { fdatasync: 0, syncFileSystem: 0 });
 });
 
+test('flush=never: a sealed segment is announced, and once it is on disk the recovery point is behind it', () => {
+  const bench = new ShardBench();
+  bench.open(0, ShardBench.config({ flush: 'never', segmentBytesMax: 400 }));
+  bench.settle();
+  for (let i = 0; i < 12; i++) {
+    bench.append(0, ['x'.repeat(60)]);
+    bench.settle();
+  }
+  const sealed = bench.notices.filter((notice) => notice.kind === 'sealed').map(({ segmentBase }) => segmentBase);
+  assert.ok(sealed.length >= 3);
+  const settle = (segmentBase: number): number => {
+    bench.request(0, { kind: 'sealedFlushed', segmentBase });
+    bench.settle();
+    return bench.row(0).flushedEndOffset;
+  };
+  assert.equal(settle(sealed[1]), 0, 'the one before it is not on disk yet');
+  assert.equal(settle(sealed[0]), sealed[2], 'now both are');
+  assert.equal(bench.row(0).highWatermark, 12);
+});
+
 test('flush=interval acknowledges at once and shows consumers what was flushed', () => {
   const bench = new ShardBench();
   bench.open(0, ShardBench.config({ flush: 'interval', flushIntervalMs: 1000, flushIntervalRecords: 100 }));
