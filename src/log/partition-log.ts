@@ -5,7 +5,7 @@
  * then a group commit over many logs (`collectUnflushed`, sync, `onFlushed`). What is staged is not part of the log until
  * it is written: a full disk takes the whole turn back.
  */
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { ErrorName } from '../base/error-code.js';
@@ -22,20 +22,21 @@ import {
   stampLogAppendTime,
   stampPlace,
 } from '../record/record-batch.js';
-import { PARTITION_METADATA_FILE, readPartitionTopicId, writePartitionTopicId } from './checkpoint.js';
 import { readDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
-import type { FlushSet } from './flush-set.js';
+import { FlushProgress } from './flush-progress.js';
+import { FlushSet } from './flush-set.js';
 import { type EpochEndOffset, LEADER_EPOCH_FILE, LeaderEpochs, loadLeaderEpochs } from './leader-epochs.js';
 import { readLogFolder, snapshotPathAt } from './log-folder.js';
 import { type Located, type LogPlace, locate, maxTimestamp, offsetAtTime, type RecordAtTime } from './log-reader.js';
 import type { OpenFiles } from './open-files.js';
+import { PartitionFolder } from './partition-folder.js';
 import { type RestoreParts, restoreHistory, restoreProducers } from './producer-restore.js';
 import { encodeProducerSnapshot } from './producer-snapshot.js';
 import { ProducerState, type SequenceVerdict } from './producer-state.js';
 import { Recovery } from './recovery.js';
+import { expiredCount, renameDeleted } from './retention.js';
 import { Segment } from './segment.js';
-import { DELETED_SUFFIX } from './segment-name.js';
 import { openActiveSegment } from './segment-open.js';
 import { SegmentSearch, writeIndexFiles } from './segment-search.js';
 import { StagedTurn } from './staged-turn.js';
@@ -98,33 +99,24 @@ export class PartitionLog {
   readonly search: SegmentSearch;
   readonly files: FileSystem;
   readonly openFiles: OpenFiles;
-  /** Where the log's last written and last flushed batches end. */
-  readonly written: LogPlace = { offset: 0, segmentBase: 0, position: 0 };
-  readonly flushed: LogPlace = { offset: 0, segmentBase: 0, position: 0 };
-  private readonly collected: LogPlace = { offset: 0, segmentBase: 0, position: 0 };
+  private readonly progress: FlushProgress;
+  private readonly folder: PartitionFolder;
   private readonly clock: Clock;
   private readonly log: Logger;
-  private readonly topicId: Uuid;
   private readonly producers = new ProducerState();
   private readonly epochs = new LeaderEpochs();
   private readonly turn: StagedTurn;
   private config: LogConfig;
-  /** Offsets of the producer snapshots in the folder, rising. */
-  private readonly snapshots: Offset[] = [];
   private recovery: Recovery | null = null;
   /** Set once the disk broke its word: nothing is appended until the log was read again. */
   private failure: StorageError | null = null;
   private epoch: LeaderEpoch;
   private startOffset: Offset;
   private stagedEndOffset: Offset = 0;
-  private folderIsReady = false;
-  private parentHasNewEntry = false;
-  private folderHasNewEntry = false;
   /** Something was appended, rolled or removed since the log was opened. */
   private changed = false;
-  private firstUnflushedMs = -1;
   /** With flush=never: segments that were sealed since the last {@link takeSealed}. */
-  private readonly sealedUnflushed: Segment[] = [];
+  private sealed: Segment[] = [];
 
   private constructor(private readonly options: PartitionLogOptions) {
     this.directory = options.directory;
@@ -132,7 +124,8 @@ export class PartitionLog {
     this.clock = options.clock;
     this.openFiles = options.openFiles;
     this.log = options.log;
-    this.topicId = options.topicId;
+    this.folder = new PartitionFolder(options.files, options.directory, options.topicId);
+    this.progress = new FlushProgress(this.segments, options.openFiles);
     this.config = options.config;
     this.epoch = options.leaderEpoch;
     this.startOffset = options.logStartOffset;
@@ -162,11 +155,10 @@ export class PartitionLog {
 
   private load(clean: boolean, recoveryPoint: Offset): void {
     const { files, directory } = this;
-    this.putStrangerAside();
-    const folder = readLogFolder(files, directory, this.log);
-    this.folderIsReady = false;
-    this.segments.splice(0, this.segments.length, ...folder.segments);
-    this.snapshots.splice(0, this.snapshots.length, ...folder.snapshots);
+    this.folder.putStrangerAside(this.log);
+    const found = readLogFolder(files, directory, this.log);
+    this.folder.begin(found.snapshots);
+    this.segments.splice(0, this.segments.length, ...found.segments);
     this.producers.clear();
     if (this.segments.length === 0) {
       this.finishOpening(this.startOffset);
@@ -198,7 +190,7 @@ export class PartitionLog {
         config: this.config,
         epochs: this.epochs,
         producers: this.producers,
-        removeSnapshot: (offset) => this.removeSnapshot(offset),
+        removeSnapshot: (offset) => this.folder.unlinkSnapshot(offset),
       },
       damageIsKnown ? flushedEnd : 0,
       flushedEnd,
@@ -217,7 +209,6 @@ export class PartitionLog {
   }
 
   private finishOpening(endOffset: Offset): void {
-    const active = this.segments.at(-1);
     const first = this.segments[0];
     if (first !== undefined && endOffset < this.startOffset) {
       throw new StorageError(
@@ -230,29 +221,13 @@ export class PartitionLog {
     this.epochs.truncateFromEnd(endOffset);
     this.epoch = Math.max(this.options.leaderEpoch, this.epochs.latest);
     this.stagedEndOffset = endOffset;
-    place(this.written, endOffset, active);
-    place(this.flushed, endOffset, active);
-    this.firstUnflushedMs = -1;
+    this.progress.begin(endOffset);
     this.failure = null;
   }
 
-  /** A folder with another topic's id is what a deleted topic of the same name left behind: it is renamed, never served. */
-  private putStrangerAside(): void {
-    const { files, directory } = this;
-    const id = readPartitionTopicId(files, directory);
-    if (id === null || id === this.topicId) return;
-    const aside = besideName(directory, id, 'stray');
-    this.log.warn(
-      { folder: directory, renamedTo: aside },
-      `The folder belongs to another topic (id ${id}) and is put aside.`,
-    );
-    files.rename(directory, aside);
-    files.fsyncDirectory(dirname(directory));
-  }
-
   private restoreParts(): RestoreParts {
-    const { files, clock, log, directory, segments, snapshots, search } = this;
-    return { files, clock, log, directory, segments, snapshots, search };
+    const { files, clock, log, directory, segments, search } = this;
+    return { files, clock, log, directory, segments, snapshots: this.folder.snapshots, search };
   }
 
   /** Writes and flushes everything, and what a quick start needs; then lets go of all files. @throws StorageError */
@@ -263,24 +238,20 @@ export class PartitionLog {
   }
 
   private leaveClean(): void {
-    const { files, openFiles, directory, segments } = this;
-    const active = segments.at(-1);
+    const { files, openFiles, folder } = this;
+    const active = this.segments.at(-1);
     if (active === undefined) return;
-    for (const segment of segments) {
-      if (segment.flushedBytes < segment.writtenBytes) files.fdatasync(openFiles.descriptor(segment.path, 'write'));
-      segment.collectedBytes = segment.writtenBytes;
-    }
+    const unflushed = new FlushSet();
+    this.progress.collect(unflushed);
+    for (const fd of unflushed.files) files.fdatasync(fd);
     writeIndexFiles(files, openFiles, active);
-    files.writeFileAtomically(
-      snapshotPathAt(directory, this.written.offset),
-      encodeProducerSnapshot(this.producers),
-      false,
-    );
-    this.addSnapshot(this.written.offset);
+    const endOffset = this.progress.written.offset;
+    files.writeFileAtomically(snapshotPathAt(folder.path, endOffset), encodeProducerSnapshot(this.producers), false);
+    folder.addSnapshot(endOffset);
     this.saveLeaderEpochs();
-    files.fsyncDirectory(directory);
-    if (this.parentHasNewEntry) files.fsyncDirectory(dirname(directory));
-    this.settleFlush(this.written);
+    folder.hasNewEntry = true;
+    folder.flush();
+    this.progress.settle(this.clock.monotonicMs());
   }
 
   /** Closes all files without flushing; nothing may be asked of this log any more, except {@link reopenAfterFailure}. */
@@ -306,21 +277,14 @@ export class PartitionLog {
   reopenAfterFailure(): void {
     this.abandon();
     this.dropCache();
-    onDisk('open', this.directory, () => this.load(false, this.flushed.offset));
+    onDisk('open', this.directory, () => this.load(false, this.progress.flushed.offset));
     while (!this.recoverSlice(RECOVERY_SLICE_BYTES));
   }
 
   /** Renames the folder out of the way, durably. Returns what is to be deleted; the log is of no use any more. */
   remove(): string[] {
-    const { files, directory } = this;
     this.abandon();
-    if (!files.exists(directory)) return [];
-    const garbage = besideName(directory, this.topicId, 'delete');
-    onDisk('rename', directory, () => {
-      files.rename(directory, garbage);
-      files.fsyncDirectory(dirname(directory));
-    });
-    return [garbage];
+    return this.folder.retire();
   }
 
   reconfigure(config: LogConfig): void {
@@ -442,20 +406,19 @@ export class PartitionLog {
     if (!turn.isOpen) return;
     const makesFiles = turn.makesFiles;
     try {
-      onDisk('make', this.directory, () => this.readyFolder());
+      onDisk('make', this.directory, () => this.folder.makeReady());
       turn.write(this.config.flush !== 'never');
       if (this.epochs.changed) onDisk('write the epochs of', this.directory, () => this.saveLeaderEpochs());
     } catch (error) {
       throw this.undoTurn(error);
     }
-    for (const offset of turn.rolledAt()) this.addSnapshot(offset);
-    if (this.config.flush === 'never') for (const { sealed } of turn.rolls) this.sealedUnflushed.push(sealed);
+    for (const offset of turn.rolledAt()) this.folder.addSnapshot(offset);
+    if (this.config.flush === 'never') for (const { sealed } of turn.rolls) this.sealed.push(sealed);
     turn.commit(this.config.flush !== 'never');
     this.producers.keepTurn();
-    if (makesFiles) this.folderHasNewEntry = true;
+    if (makesFiles) this.folder.hasNewEntry = true;
     this.changed = true;
-    place(this.written, this.stagedEndOffset, this.segments.at(-1));
-    if (this.firstUnflushedMs < 0) this.firstUnflushedMs = this.clock.monotonicMs();
+    this.progress.advance(this.stagedEndOffset, this.clock.monotonicMs());
   }
 
   /** Back to before the turn; where even that fails, or the disk is not merely full, the log is done for. */
@@ -463,7 +426,7 @@ export class PartitionLog {
     const cause = error instanceof StorageError ? error : null;
     this.producers.undoTurn();
     this.epochs.shorten(this.turn.epochsBefore);
-    this.stagedEndOffset = this.written.offset;
+    this.stagedEndOffset = this.progress.written.offset;
     try {
       this.turn.undo();
     } catch (second) {
@@ -485,17 +448,6 @@ export class PartitionLog {
     this.write();
   }
 
-  private readyFolder(): void {
-    if (this.folderIsReady) return;
-    const { files, directory } = this;
-    if (files.mkdir(directory)) this.parentHasNewEntry = true;
-    if (!files.exists(join(directory, PARTITION_METADATA_FILE))) {
-      writePartitionTopicId(files, directory, this.topicId);
-      this.folderHasNewEntry = true;
-    }
-    this.folderIsReady = true;
-  }
-
   /** Not waited for: what a crash leaves of it is made good from the batches. */
   private saveLeaderEpochs(): void {
     if (!this.epochs.changed) return;
@@ -503,37 +455,18 @@ export class PartitionLog {
     this.epochs.changed = false;
   }
 
-  private addSnapshot(offset: Offset): void {
-    if (!this.snapshots.includes(offset)) this.snapshots.push(offset);
-    this.snapshots.sort((a, b) => a - b);
-  }
-
-  private removeSnapshot(offset: Offset): void {
-    const at = this.snapshots.indexOf(offset);
-    if (at < 0) return;
-    this.snapshots.splice(at, 1);
-    this.files.unlink(snapshotPathAt(this.directory, offset));
-  }
-
   // --- flushing
 
   /** Adds all that must be made durable for the log to be flushed up to its present end. @throws StorageError */
   collectUnflushed(set: FlushSet): void {
-    const { segments } = this;
-    for (let i = segments.length - 1; i >= 0; i--) {
-      const segment = segments[i];
-      if (segment.flushedBytes < segment.writtenBytes) set.addFile(this.openFiles.descriptor(segment.path, 'write'));
-      else if (segment.writtenBytes > 0) break;
-      segment.collectedBytes = segment.writtenBytes;
-    }
-    if (this.folderHasNewEntry) set.addDirectory(this.directory);
-    if (this.parentHasNewEntry) set.addDirectory(dirname(this.directory));
-    copyPlace(this.written, this.collected);
+    this.progress.collect(set);
+    this.folder.collect(set);
   }
 
   /** What was collected last is on disk. */
   onFlushed(): void {
-    this.settleFlush(this.collected);
+    this.progress.settle(this.clock.monotonicMs());
+    this.folder.settle();
   }
 
   /**
@@ -541,39 +474,30 @@ export class PartitionLog {
    * a start after a crash need not scan it. Returns those that were sealed since the last call.
    */
   takeSealed(): readonly Segment[] {
-    return this.sealedUnflushed.splice(0);
+    if (this.sealed.length === 0) return this.sealed;
+    const taken = this.sealed;
+    this.sealed = [];
+    return taken;
   }
 
   /** The sealed segment and its folder's entries are on disk; the flushed end moves over all that are, without a gap. */
   onSealedFlushed(segmentBase: Offset): void {
-    const { segments } = this;
-    const flushed = segments.find(({ baseOffset }) => baseOffset === segmentBase);
-    if (flushed === undefined) return;
-    flushed.flushedBytes = flushed.writtenBytes;
-    for (let i = 0; i + 1 < segments.length && segments[i].flushedBytes === segments[i].writtenBytes; i++) {
-      const end = segments[i + 1].baseOffset;
-      if (end > this.flushed.offset) copyPlace({ offset: end, segmentBase: end, position: 0 }, this.flushed);
-    }
-  }
-
-  private settleFlush(upTo: Readonly<LogPlace>): void {
-    const { segments } = this;
-    copyPlace(upTo, this.flushed);
-    for (let i = segments.length - 1; i >= 0; i--) {
-      const segment = segments[i];
-      if (segment.flushedBytes >= segment.collectedBytes && segment.collectedBytes > 0) break;
-      segment.flushedBytes = segment.collectedBytes;
-      if (segment.flushedBytes === segment.writtenBytes) this.openFiles.markClean(segment.path);
-    }
-    this.folderHasNewEntry = false;
-    this.parentHasNewEntry = false;
-    this.firstUnflushedMs = this.flushed.offset < this.written.offset ? this.clock.monotonicMs() : -1;
+    this.progress.sealedFlushed(segmentBase);
   }
 
   // --- what a log knows of itself
 
   get logStartOffset(): Offset {
     return this.startOffset;
+  }
+
+  /** Where the last written and the last flushed batch end. */
+  get written(): Readonly<LogPlace> {
+    return this.progress.written;
+  }
+
+  get flushed(): Readonly<LogPlace> {
+    return this.progress.flushed;
   }
 
   /** The next offset to be written; what is only staged does not count. */
@@ -601,7 +525,7 @@ export class PartitionLog {
 
   /** When the oldest unflushed batch was written, by the clock that never goes back; -1 where all is flushed. */
   get unflushedSinceMs(): number {
-    return this.firstUnflushedMs;
+    return this.progress.unflushedSinceMs;
   }
 
   get endSegmentBase(): Offset {
@@ -659,41 +583,21 @@ export class PartitionLog {
 
   /** Applies `retention.ms` (by arrival of a segment's last batch) and `retention.bytes`. As {@link deleteRecordsBefore}. */
   deleteExpired(nowMs: number): string[] {
-    const { retentionMs, retentionBytes, deleted } = this.config;
-    if (!deleted) return [];
-    let excessBytes = retentionBytes < 0 ? -1 : this.sizeBytes - retentionBytes;
-    let upTo = this.startOffset;
-    for (const segment of this.segments) {
-      const isOld = retentionMs >= 0 && segment.lastAppendMs >= 0 && nowMs - segment.lastAppendMs > retentionMs;
-      excessBytes -= segment.writtenBytes;
-      if (segment.writtenBytes === 0 || !(isOld || excessBytes >= 0)) break;
-      // The new segment's name is what the log end is known by once all before it is gone.
-      if (segment === this.segments.at(-1)) this.roll();
-      upTo = this.segments[this.segments.indexOf(segment) + 1].baseOffset;
-    }
-    return this.deleteRecordsBefore(upTo);
+    const count = expiredCount(this.segments, this.config, nowMs);
+    if (count === 0) return [];
+    // The new segment's name is what the log end is known by once all before it is gone.
+    if (count === this.segments.length) this.roll();
+    return this.deleteRecordsBefore(this.segments[count].baseOffset);
   }
 
   private takeOut(gone: readonly Segment[]): string[] {
     if (gone.length === 0) return [];
-    const { files, openFiles, directory } = this;
-    const renamed: string[] = [];
-    onDisk('remove segments of', directory, () => {
-      // Whatever the log goes on with must be found after a crash before anything is taken away.
-      if (this.folderHasNewEntry) files.fsyncDirectory(directory);
-      for (const segment of gone) {
-        for (const path of [segment.path, segment.indexPath, segment.timeIndexPath, segment.snapshotPath]) {
-          openFiles.close(path);
-          if (!files.exists(path)) continue;
-          files.rename(path, path + DELETED_SUFFIX);
-          renamed.push(path + DELETED_SUFFIX);
-        }
-        const snapshot = this.snapshots.indexOf(segment.baseOffset);
-        if (snapshot >= 0) this.snapshots.splice(snapshot, 1);
-        this.segments.shift();
-      }
-    });
-    this.folderHasNewEntry = true;
+    // Whatever the log goes on with must be found after a crash before anything is taken away.
+    onDisk('flush', this.directory, () => this.folder.flush());
+    const renamed = renameDeleted(this.files, this.openFiles, gone);
+    this.segments.splice(0, gone.length);
+    for (const segment of gone) this.folder.dropSnapshot(segment.baseOffset);
+    this.folder.hasNewEntry = true;
     return renamed;
   }
 
@@ -701,22 +605,4 @@ export class PartitionLog {
   expireProducers(nowMs: number): number {
     return this.producers.expire(nowMs, this.config.producerIdExpirationMs);
   }
-}
-
-function place(at: LogPlace, offset: Offset, active: Segment | undefined): void {
-  at.offset = offset;
-  at.segmentBase = active?.baseOffset ?? offset;
-  at.position = active?.writtenBytes ?? 0;
-}
-
-function copyPlace(from: Readonly<LogPlace>, to: LogPlace): void {
-  to.offset = from.offset;
-  to.segmentBase = from.segmentBase;
-  to.position = from.position;
-}
-
-/** Name of a folder that is on its way out, as Kafka forms it: `<topic>-<partition>.<id>-<why>`, within 255 bytes. */
-function besideName(directory: string, id: Uuid, why: 'delete' | 'stray'): string {
-  const ending = `.${id}-${why}`;
-  return join(dirname(directory), basename(directory).slice(0, 255 - ending.length) + ending);
 }

@@ -36,6 +36,8 @@ export class Segment {
   /** How far the present write has come. */
   pendingBytes: FilePosition = 0;
   flushedBytes: FilePosition = 0;
+  /** Flushed while one in front of it was not yet: `flushedBytes` follows when that is. */
+  isFlushedAhead = false;
   /** What the flush that is under way covers. */
   collectedBytes: FilePosition = 0;
   /** In memory while batches are added, null when sealed: then they are searched in their files. */

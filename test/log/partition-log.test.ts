@@ -176,6 +176,27 @@ describe('a log', () => {
     assert.equal(append(again).baseOffset, 10);
   });
 
+  it('with flush=never moves its flushed end as sealed segments reach the disk, without a gap', () => {
+    const files = new FakeFileSystem();
+    const log = openLog(files, { config: { segmentBytesMax: 4000, flush: 'never' } });
+    const sealed: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      append(log, { values: [big('n')] });
+      for (const { baseOffset } of log.takeSealed()) sealed.push(baseOffset);
+    }
+    assert.deepEqual(sealed, [0, 2, 4]);
+    log.onSealedFlushed(2);
+    assert.equal(log.flushedEndOffset, 0);
+    log.onSealedFlushed(0);
+    assert.equal(log.flushedEndOffset, 4);
+    log.onSealedFlushed(4);
+    assert.equal(log.flushedEndOffset, 6);
+    log.onSealedFlushed(99);
+    assert.equal(log.logEndOffset, 8);
+    log.close();
+    assert.equal(log.flushedEndOffset, 8);
+  });
+
   it('refuses to open where records below the log start are all that is left', () => {
     const files = new FakeFileSystem();
     append(openLog(files));

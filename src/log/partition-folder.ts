@@ -1,0 +1,111 @@
+/** A partition's folder apart from its segments: made with the first append, named aside, producer snapshots. On shards. */
+import { basename, dirname, join } from 'node:path';
+import type { Logger } from '../base/logger.js';
+import type { Offset } from '../base/units.js';
+import type { Uuid } from '../base/uuid.js';
+import { PARTITION_METADATA_FILE, readPartitionTopicId, writePartitionTopicId } from './checkpoint.js';
+import type { FileSystem } from './file-system.js';
+import type { FlushSet } from './flush-set.js';
+import { snapshotPathAt } from './log-folder.js';
+import { onDisk } from './storage-error.js';
+
+/** Longest name of a folder on the file systems in use. */
+const NAME_BYTES_MAX = 255;
+
+export class PartitionFolder {
+  /** Offsets of the producer snapshots, rising. */
+  readonly snapshots: Offset[] = [];
+  /** Files were made, renamed or removed in it since the folder itself was last synced. */
+  hasNewEntry = false;
+  private parentHasNewEntry = false;
+  private isReady = false;
+
+  constructor(
+    private readonly files: FileSystem,
+    readonly path: string,
+    private readonly topicId: Uuid,
+  ) {}
+
+  /** To be called when the folder is read from the disk, with what was found there. */
+  begin(snapshots: readonly Offset[]): void {
+    this.isReady = false;
+    this.snapshots.splice(0, this.snapshots.length, ...snapshots);
+  }
+
+  /** The folder and what belongs beside the segments are there. Made durable by the next flush, not by itself. */
+  makeReady(): void {
+    if (this.isReady) return;
+    const { files, path } = this;
+    if (files.mkdir(path)) this.parentHasNewEntry = true;
+    if (!files.exists(join(path, PARTITION_METADATA_FILE))) {
+      writePartitionTopicId(files, path, this.topicId);
+      this.hasNewEntry = true;
+    }
+    this.isReady = true;
+  }
+
+  collect(set: FlushSet): void {
+    if (this.hasNewEntry) set.addDirectory(this.path);
+    if (this.parentHasNewEntry) set.addDirectory(dirname(this.path));
+  }
+
+  settle(): void {
+    this.hasNewEntry = false;
+    this.parentHasNewEntry = false;
+  }
+
+  /** Syncs what {@link collect} would name, here and now. */
+  flush(): void {
+    if (this.hasNewEntry) this.files.fsyncDirectory(this.path);
+    if (this.parentHasNewEntry) this.files.fsyncDirectory(dirname(this.path));
+    this.settle();
+  }
+
+  addSnapshot(offset: Offset): void {
+    if (this.snapshots.includes(offset)) return;
+    this.snapshots.push(offset);
+    this.snapshots.sort((a, b) => a - b);
+  }
+
+  /** Forgets a snapshot whose file somebody renamed. */
+  dropSnapshot(offset: Offset): void {
+    const at = this.snapshots.indexOf(offset);
+    if (at >= 0) this.snapshots.splice(at, 1);
+  }
+
+  unlinkSnapshot(offset: Offset): void {
+    this.dropSnapshot(offset);
+    this.files.unlink(snapshotPathAt(this.path, offset));
+  }
+
+  /** A folder with another topic's id is what a deleted topic of the same name left behind: it is renamed, never served. */
+  putStrangerAside(log: Logger): void {
+    const id = readPartitionTopicId(this.files, this.path);
+    if (id === null || id === this.topicId) return;
+    const aside = this.nameBeside(id, 'stray');
+    log.warn(
+      { folder: this.path, renamedTo: aside },
+      `The folder belongs to another topic (id ${id}) and is put aside.`,
+    );
+    this.files.rename(this.path, aside);
+    this.files.fsyncDirectory(dirname(this.path));
+  }
+
+  /** Renames the folder to what Kafka calls one that waits to be deleted, durably. Returns its new path, if it existed. */
+  retire(): string[] {
+    const { files, path } = this;
+    if (!files.exists(path)) return [];
+    const garbage = this.nameBeside(this.topicId, 'delete');
+    onDisk('rename', path, () => {
+      files.rename(path, garbage);
+      files.fsyncDirectory(dirname(path));
+    });
+    return [garbage];
+  }
+
+  /** `<topic>-<partition>.<id>-<why>`, the first part cut where the name would get too long. */
+  private nameBeside(id: Uuid, why: 'delete' | 'stray'): string {
+    const ending = `.${id}-${why}`;
+    return join(dirname(this.path), basename(this.path).slice(0, NAME_BYTES_MAX - ending.length) + ending);
+  }
+}
