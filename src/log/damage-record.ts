@@ -7,10 +7,12 @@
  * ```
  */
 import { join } from 'node:path';
+import type { Offset } from '../base/units.js';
 import { crc32c } from '../record/crc32c.js';
 import { readTextFile } from './checkpoint.js';
 import type { FileSystem } from './file-system.js';
 import type { Segment } from './segment.js';
+import { SegmentScan } from './segment-scan.js';
 
 export const DAMAGE_FILE = 'damaged-ranges';
 const TITLE = 'millrace-damaged-ranges 1';
@@ -46,4 +48,31 @@ export function readDamage(files: FileSystem, directory: string, segments: reado
     segment?.damaged.push({ position, endPosition, startOffset, endOffset });
   }
   return true;
+}
+
+/**
+ * Checks every byte of a segment that was found to be damaged while it was read, and notes the damaged ranges in it.
+ * Returns whether there are any.
+ */
+export function examineSegment(
+  files: FileSystem,
+  fd: number,
+  window: Buffer,
+  segment: Segment,
+  nextBaseOffset: Offset,
+): boolean {
+  const range = { fd, end: segment.writtenBytes, baseOffset: segment.baseOffset, offsetLimit: nextBaseOffset };
+  const scan = new SegmentScan(files, window, range, () => {});
+  while (!scan.run(Number.MAX_SAFE_INTEGER));
+  segment.damaged.length = 0;
+  segment.damaged.push(...scan.damaged);
+  if (scan.validEnd < segment.writtenBytes) {
+    segment.damaged.push({
+      position: scan.validEnd,
+      endPosition: segment.writtenBytes,
+      startOffset: scan.nextOffset,
+      endOffset: nextBaseOffset,
+    });
+  }
+  return segment.damaged.length > 0;
 }

@@ -22,7 +22,7 @@ import {
   stampLogAppendTime,
   stampPlace,
 } from '../record/record-batch.js';
-import { readDamage } from './damage-record.js';
+import { examineSegment, readDamage, writeDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import { FlushProgress } from './flush-progress.js';
 import { FlushSet } from './flush-set.js';
@@ -137,6 +137,7 @@ export class PartitionLog {
       get config() {
         return searchConfig();
       },
+      examine: (segment) => this.examine(segment),
     });
     this.turn = new StagedTurn(this);
   }
@@ -223,6 +224,21 @@ export class PartitionLog {
     this.stagedEndOffset = endOffset;
     this.progress.begin(endOffset);
     this.failure = null;
+  }
+
+  /** Damage that came to light while reading: from now on it is known, written down, and everything around it is served. */
+  private examine(segment: Segment): void {
+    const { files, openFiles, segments } = this;
+    const next = segments[segments.indexOf(segment) + 1]?.baseOffset ?? this.written.offset;
+    const fd = openFiles.descriptor(segment.path, 'write');
+    if (!examineSegment(files, fd, openFiles.recoveryWindow, segment, next)) return;
+    for (const range of segment.damaged) {
+      this.log.error(
+        { segment: segment.path, ...range },
+        'A part of the log turned out to be damaged: reads of it are refused.',
+      );
+    }
+    writeDamage(files, this.directory, segments);
   }
 
   private restoreParts(): RestoreParts {

@@ -29,6 +29,8 @@ export interface SearchParts {
   readonly openFiles: OpenFiles;
   readonly log: Logger;
   readonly config: { readonly indexIntervalBytes: number; readonly messageBytesMax: number };
+  /** A batch header that nobody knew to be damaged is: finds out how much is, so that `segment.damaged` says so from now on. */
+  examine(segment: Segment): void;
 }
 
 export class SegmentSearch {
@@ -185,10 +187,11 @@ export class SegmentSearch {
     this.walk.start(this.descriptor(segment), position, end);
   }
 
-  /** The next sound batch. @throws KafkaError CORRUPT_MESSAGE where bytes are no batch and nobody knew. */
+  /** The next sound batch. @throws KafkaError CORRUPT_MESSAGE where bytes are no batch and nobody knew; the next search will. */
   private next(segment: Segment): boolean {
     if (this.step(segment)) return true;
     if (this.walk.broken) {
+      this.examineOnce(segment);
       throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} is damaged at byte ${this.walk.position}.`);
     }
     return false;
@@ -275,17 +278,26 @@ export class SegmentSearch {
     return false;
   }
 
+  /** True the first time. */
+  private examineOnce(segment: Segment): boolean {
+    if (segment.isExamined) return false;
+    segment.isExamined = true;
+    this.parts.examine(segment);
+    return true;
+  }
+
   /** Reads every header of a sealed segment and writes both of its index files anew. */
   private rebuildIndexes(segment: Segment): void {
     const { files, openFiles, log, config } = this.parts;
-    if (segment.offsets !== null) {
-      throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} does not hold what its index in memory says.`);
-    }
     log.warn({ segment: segment.path }, 'An index file is missing or wrong and is built anew.');
     segment.startIndexes();
     this.startAt(segment, 0, segment.writtenBytes);
     while (this.step(segment)) {
       segment.note(this.walk.bytes, this.walk.at, this.walk.position, this.walk.size, config.indexIntervalBytes);
+    }
+    if (this.walk.broken && this.examineOnce(segment)) {
+      this.rebuildIndexes(segment);
+      return;
     }
     onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
     segment.releaseIndexes();

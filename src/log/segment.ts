@@ -49,6 +49,8 @@ export class Segment {
   bytesSinceEntry = 0;
   /** The index files of a sealed segment were found to fit it. */
   indexesAreChecked = false;
+  /** All of it was checked since it turned out to be damaged. */
+  isExamined = false;
   /** Arrival of the first and of the last batch, wall clock; from the file's times after a start. */
   firstAppendMs = -1;
   lastAppendMs = -1;

@@ -104,6 +104,26 @@ describe('damage in the middle', () => {
     assert.deepEqual(refused, [6, 7]);
   });
 
+  it('that comes to light after a clean start is found at the first touch, with nothing around it lost', () => {
+    const { files } = built(60, { ...config, segmentBytesMax: 4000 });
+    openLog(files, { config }).close();
+    const whole = values(files, { clean: true }).got;
+    for (const path of files.paths().filter((name) => name.endsWith('.log'))) {
+      const copy = files.snapshot();
+      const bytes = copy.content(path);
+      // Header and body of the second batch.
+      const at = bytes.readInt32BE(8) + 12;
+      copy.setContent(path, bytes.fill(0x5a, at + 4, at + 20));
+      const log = openLog(copy, { config, clean: true });
+      // Batch by batch, so that every header is looked at.
+      const { records, refused } = readAll(copy, log, 1);
+      assert.equal(records.length + refused.length, whole.length, path);
+      assert.ok(refused.length <= 4, `${path}: ${refused}`);
+      // From then on a large fetch steps around it, too.
+      assert.equal(readAll(copy, log, 1_000_000).records.length, whole.length - 2);
+    }
+  });
+
   it('of a whole page, or of a sealed segment, leaves everything else', () => {
     const { files } = built(60, { ...config, segmentBytesMax: 4000 });
     const whole = values(files).got;
