@@ -23,7 +23,7 @@ export function makeRecord(name: string, number: number, nowMs: number): MadeRec
   return { record, sent: { value: name, hash: hashOf(record) } };
 }
 
-function hashOf(record: Pick<LogRecord, 'key' | 'value' | 'headers' | 'timestampMs'>): string {
+export function hashOf(record: Pick<LogRecord, 'key' | 'value' | 'headers' | 'timestampMs'>): string {
   const parts = [record.key ?? '-', record.value ?? '-', `${record.timestampMs}`];
   for (const { key, value } of record.headers) parts.push(key, value ?? '-');
   let crc = 0;
