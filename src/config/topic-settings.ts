@@ -118,7 +118,12 @@ export const topicSettings = {
     'log.segment.delete.delay.ms',
   ),
   'delete.retention.ms': inherits(
-    long({ default: DAY_MS, min: 0, doc: 'How long a tombstone is kept after compaction.' }),
+    long({
+      default: DAY_MS,
+      min: 0,
+      noEffect: true,
+      doc: 'Compacted topics keep every record: nothing is compacted yet.',
+    }),
     'log.cleaner.delete.retention.ms',
   ),
   'min.cleanable.dirty.ratio': inherits(
@@ -126,16 +131,22 @@ export const topicSettings = {
       default: 0.5,
       min: 0,
       max: 1,
-      doc: 'Share of a compacted log that must be new before it is compacted again.',
+      noEffect: true,
+      doc: 'Compacted topics keep every record: nothing is compacted yet.',
     }),
     'log.cleaner.min.cleanable.ratio',
   ),
   'min.compaction.lag.ms': inherits(
-    long({ default: 0, min: 0, doc: 'How long a record stays uncompacted at least.' }),
+    long({ default: 0, min: 0, noEffect: true, doc: 'Compacted topics keep every record: nothing is compacted yet.' }),
     'log.cleaner.min.compaction.lag.ms',
   ),
   'max.compaction.lag.ms': inherits(
-    long({ default: LONG_MAX, min: 1, doc: 'How long a record stays uncompacted at most.' }),
+    long({
+      default: LONG_MAX,
+      min: 1,
+      noEffect: true,
+      doc: 'Compacted topics keep every record: nothing is compacted yet.',
+    }),
     'log.cleaner.max.compaction.lag.ms',
   ),
   'compression.type': inherits(
