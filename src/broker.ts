@@ -87,6 +87,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   private readonly clock: Clock;
   private server: Server | null = null;
   private running: Running | null = null;
+  private starting: Promise<void> | null = null;
   private closing: Promise<void> | null = null;
   private startedAtMs = 0;
 
@@ -122,9 +123,19 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   /**
    * Binds, claims the data folder, recovers, serves. Rejects with one sentence for the operator (a taken port, a folder
-   * that cannot be used), leaving everything as it was.
+   * that cannot be used), leaving everything as it was: it may then be tried again.
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    if (this.closing !== null) return Promise.reject(new Error('The broker was closed; make another one.'));
+    if (this.starting !== null) return Promise.reject(new Error('The broker was started already.'));
+    this.starting = this.serve().catch((error) => {
+      this.starting = null;
+      throw error;
+    });
+    return this.starting;
+  }
+
+  private async serve(): Promise<void> {
     const { config } = this.options;
     this.startedAtMs = this.clock.monotonicMs();
     const segmentFiles = new SegmentFiles();
@@ -239,6 +250,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       return { directory, partitions, segmentFiles, sideJobs, topics, groups, purgatory };
     } catch (error) {
       await partitions.terminate();
+      await sideJobs.close();
+      segmentFiles.close();
       directory.release(false, null);
       throw error;
     }
@@ -265,12 +278,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   private async takeApart(): Promise<void> {
+    // What is half built cannot be taken apart; a start that fails has cleaned up, and its caller is told why.
+    await this.starting?.catch(() => undefined);
     const { running, server } = this;
     this.running = null;
-    if (running === null) {
-      await server?.close();
-      return;
-    }
+    if (running === null) return;
     // Whoever waits is answered first, or the connections would stay busy until their patience ends.
     running.purgatory.close();
     await running.groups.close();
@@ -278,9 +290,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const failure = await running.partitions.close();
     if (failure !== null)
       this.logger.error({ reason: failure }, 'a log could not be closed cleanly; the next start will scan');
-    running.directory.release(failure === null, running.partitions.progress());
+    // The folder is given back when nothing of ours writes there any more.
     await running.sideJobs.close();
     running.segmentFiles.close();
+    running.directory.release(failure === null, running.partitions.progress());
   }
 
   private async fail(reason: string): Promise<void> {
@@ -291,10 +304,16 @@ export class Broker extends EventEmitter<BrokerEvents> {
       running.purgatory.close();
       await this.server?.close();
       await running.partitions.terminate();
-      running.directory.release(false, running.partitions.progress());
       await running.sideJobs.close();
+      running.segmentFiles.close();
+      running.directory.release(false, running.partitions.progress());
     })();
-    await this.closing;
+    try {
+      await this.closing;
+    } catch (error) {
+      // The disk that killed the shards may refuse this too; whoever listens hears of the first cause all the same.
+      this.logger.error({ error: (error as Error).message }, 'the data folder could not be given back');
+    }
     this.emit('failed', reason);
   }
 }

@@ -11,8 +11,13 @@ export interface CreateBrokerOptions extends Partial<BrokerOptions> {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A broker that is not started yet. Throws ConfigError where a setting is wrong. Several may live in one process. */
+/**
+ * A broker that is not started yet. Rejects with a ConfigError where a setting is wrong; what is only odd is told to the
+ * logger. Several may live in one process, each on a data folder of its own.
+ */
 export async function createBroker(options: CreateBrokerOptions = {}): Promise<Broker> {
-  const config = options.config ?? loadConfig({ overrides: options.settings ?? {} }).config;
+  if (options.config) return new Broker({ ...options, config: options.config });
+  const { config, warnings } = loadConfig({ overrides: options.settings ?? {} });
+  for (const warning of warnings) options.logger?.warn({}, warning);
   return new Broker({ ...options, config });
 }
