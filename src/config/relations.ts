@@ -76,7 +76,7 @@ function checkGroups(config: BrokerConfig): void {
 function checkFolders(config: BrokerConfig): void {
   const folders = config.dataDirectories;
   if (folders.length === 0 || folders.includes('')) refuse(config, 'log.dirs', 'must name a folder');
-  if (new Set(folders).size < folders.length) refuse(config, 'log.dirs', 'names a folder twice');
+  if (folders.length > 1) refuse(config, 'log.dirs', 'must name one folder: data is kept in one');
 }
 
 /** Throws a {@link ConfigError} on what cannot work; returns sentences about what works otherwise than it looks. */

@@ -30,6 +30,7 @@ import { listPartitionReassignmentsHandler } from './46-list-partition-reassignm
 import { offsetDeleteHandler } from './47-offset-delete.js';
 import { describeQuorumHandler } from './55-describe-quorum.js';
 import { describeClusterHandler } from './60-describe-cluster.js';
+import { describeProducersHandler } from './61-describe-producers.js';
 import { listConfigResourcesHandler } from './74-list-config-resources.js';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.js';
 import type { Handler } from './handler.js';
@@ -65,6 +66,7 @@ const answered: readonly Handler[] = [
   offsetDeleteHandler,
   describeQuorumHandler,
   describeClusterHandler,
+  describeProducersHandler,
   listConfigResourcesHandler,
   describeTopicPartitionsHandler,
 ];

@@ -577,6 +577,16 @@ export class PartitionLog {
     return maxTimestamp(this, Math.min(upTo, this.written.offset));
   }
 
+  /** One row for each idempotent producer that the log remembers. */
+  activeProducers(): { producerId: number; producerEpoch: number; lastSequence: number; lastTimestampMs: number }[] {
+    return Array.from(this.producers.all(), ({ producerId, epoch, batches }) => ({
+      producerId,
+      producerEpoch: epoch,
+      lastSequence: batches.at(-1)?.lastSequence ?? -1,
+      lastTimestampMs: batches.at(-1)?.timestampMs ?? -1,
+    }));
+  }
+
   endOfEpoch(epoch: LeaderEpoch): EpochEndOffset {
     return this.epochs.endOf(epoch, this.epoch, this.written.offset);
   }

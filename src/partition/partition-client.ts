@@ -7,7 +7,7 @@ import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { LogConfig } from '../config/log-config.js';
-import type { ShardReply } from '../ring/completions.js';
+import type { ActiveProducer, ShardReply } from '../ring/completions.js';
 import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
 import { PartitionEntry } from './partition-entry.js';
 import type {
@@ -257,6 +257,12 @@ export class PartitionClient implements Partitions {
   async sizeBytes(handle: PartitionHandle): Promise<number> {
     const reply = await this.ask(handle, { kind: 'size' });
     return reply.bytes ?? 0;
+  }
+
+  async activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]> {
+    const reply = await this.ask(handle, { kind: 'producers' });
+    if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
+    return reply.producers ?? [];
   }
 
   reconfigure(handle: PartitionHandle, config: LogConfig): void {

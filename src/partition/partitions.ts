@@ -4,6 +4,7 @@ import type { FileRecords } from '../base/file-slice.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { LogConfig } from '../config/log-config.js';
+import type { ActiveProducer } from '../ring/completions.js';
 
 /** `opening`: its shard still recovers it. `offline`: its log failed or its shard died, and is being reopened. */
 export type PartitionState = 'opening' | 'online' | 'offline' | 'removed';
@@ -93,6 +94,8 @@ export interface Partitions {
   deleteRecords(handle: PartitionHandle, offset: Offset): Promise<Offset>;
   /** Bytes of the partition's segments on disk. */
   sizeBytes(handle: PartitionHandle): Promise<number>;
+  /** The idempotent producers that the partition remembers. Rejects with KafkaError. */
+  activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]>;
   reconfigure(handle: PartitionHandle, config: LogConfig): void;
   /** Renames the folder out of the way and deletes it in the background; resolves once the name is free. */
   remove(handle: PartitionHandle): Promise<void>;

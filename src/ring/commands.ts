@@ -43,6 +43,7 @@ export type ShardRequest =
   | { readonly kind: 'endOfEpoch'; readonly epoch: LeaderEpoch }
   | { readonly kind: 'deleteRecords'; readonly offset: Offset }
   | { readonly kind: 'size' }
+  | { readonly kind: 'producers' }
   | { readonly kind: 'reconfigure'; readonly config: LogConfig }
   | { readonly kind: 'remove' }
   /** A segment that the shard said was sealed is on disk. */

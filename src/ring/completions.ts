@@ -27,6 +27,15 @@ export interface LocatedRun {
   readonly next: { readonly offset: Offset; readonly segmentBase: Offset; readonly position: number } | null;
 }
 
+/** An idempotent producer as a partition remembers it. */
+export interface ActiveProducer {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1 before its first batch of that epoch. */
+  readonly lastSequence: number;
+  readonly lastTimestampMs: number;
+}
+
 /** Answer to a request that is not an append. */
 export interface ShardReply {
   readonly error: ErrorName;
@@ -37,6 +46,7 @@ export interface ShardReply {
   readonly timestampMs?: number;
   readonly leaderEpoch?: LeaderEpoch;
   readonly bytes?: number;
+  readonly producers?: readonly ActiveProducer[];
   /** Paths that were renamed out of the way, to be unlinked outside of the shard. */
   readonly garbage?: readonly string[];
 }

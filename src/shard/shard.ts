@@ -318,6 +318,9 @@ export class Shard {
       case 'size':
         this.reply(requestId, partition, (log) => ({ error: 'NONE', bytes: log.sizeBytes }));
         break;
+      case 'producers':
+        this.reply(requestId, partition, (log) => ({ error: 'NONE', producers: log.activeProducers() }));
+        break;
       case 'sealedFlushed':
         this.reply(requestId, partition, (log) => {
           log.onSealedFlushed(request.segmentBase);

@@ -75,6 +75,11 @@ export class FakePartitions implements Partitions {
     return upTo;
   }
 
+  async activeProducers(handle: PartitionHandle) {
+    if (handle.state === 'offline') throw new KafkaError('KAFKA_STORAGE_ERROR');
+    return [{ producerId: 7, producerEpoch: 1, lastSequence: handle.index, lastTimestampMs: 1000 }];
+  }
+
   async sizeBytes(handle: PartitionHandle): Promise<number> {
     if (handle.state === 'offline') throw new KafkaError('KAFKA_STORAGE_ERROR');
     return 1000 + handle.index;
