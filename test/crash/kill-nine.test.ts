@@ -23,12 +23,15 @@ const TOPIC = 'killed';
 /** After the first acknowledgement of a life. */
 const KILL_AFTER_MS = { min: 20, max: 400 };
 
+/** One life in so many ends by SIGTERM. */
+const STOP_EVERY = 6;
+
 /** How many of the kills each flush mode gets: a dead process must lose nothing in any of them. */
 const modes = { ack: 0.4, never: 0.4, interval: 0.2 };
 
 for (const [mode, share] of Object.entries(modes)) {
   const cycles = Math.max(1, Math.round(CYCLES * share));
-  test(`${cycles} kills with flush=${mode} lose, double and take back nothing`, {
+  test(`${cycles} lives that end by kill -9 or SIGTERM lose, double and take back nothing: flush=${mode}`, {
     timeout: 60_000 + cycles * 20_000,
   }, async (t) => {
     if (!brokerIsBuilt) return t.skip(noBroker);
@@ -75,7 +78,13 @@ for (const [mode, share] of Object.entries(modes)) {
       await session.firstAcknowledged;
       const span = KILL_AFTER_MS.max - KILL_AFTER_MS.min;
       await new Promise((resolve) => setTimeout(resolve, KILL_AFTER_MS.min + random(span)));
-      await broker.kill9();
+      // Now and then an orderly stop under the same load, which ends with exit code 0 and its clean marker.
+      if (random(STOP_EVERY) === 0) {
+        const code = await broker.stop();
+        if (code !== 0) complaints.push(`life ${cycle}: SIGTERM ended with exit code ${code}`);
+      } else {
+        await broker.kill9();
+      }
       session.end();
       await Promise.all(loads);
       complaints.push(...session.complaints.map((complaint) => `life ${cycle}: ${complaint}`));
@@ -107,7 +116,7 @@ for (const [mode, share] of Object.entries(modes)) {
 
     const { anomalies, counts } = checkHistory(history.operations);
     t.diagnostic(
-      `${cycles} kills, ${counts.acknowledged} records acknowledged, ${counts.undecided} undecided, ${counts.read} read`,
+      `${cycles} lives, ${counts.acknowledged} records acknowledged, ${counts.undecided} undecided, ${counts.read} read`,
     );
     if (anomalies.length > 0 || complaints.length > 0) {
       const path = join(temporaryFolder('history'), 'history.jsonl');
