@@ -1,4 +1,4 @@
-/** Settings as DescribeConfigs, CreateTopics and the README show them: value, source, synonyms, type, documentation. */
+/** Settings as DescribeConfigs and CreateTopics show them: value, source, synonyms, type, documentation. */
 import type { BrokerConfig } from './broker-config.js';
 import { type BrokerSettingName, brokerSettingNames, brokerSettings } from './broker-settings.js';
 import { formatValue, type Setting, type SettingType } from './setting.js';
@@ -96,24 +96,4 @@ function describeTopicSetting(
 /** All settings of a topic that has `settings` of its own. */
 export function describeTopic(config: BrokerConfig, settings: ReadonlyMap<string, string>): DescribedSetting[] {
   return topicSettingNames.map((name) => describeTopicSetting(config, settings, name));
-}
-
-function tableRow(name: string, setting: Setting): string {
-  const standard = setting.defaultName ?? formatValue(setting.default) ?? 'not set';
-  const bound = setting.bound ? ` (${setting.bound})` : '';
-  const notes = setting.noEffect ? ' *No effect here.*' : '';
-  return `| \`${name}\` | ${setting.type}${bound} | ${standard || 'empty'} | ${setting.doc}${notes} |`;
-}
-
-/** The settings tables in Markdown, for the README. */
-export function settingsMarkdown(): string {
-  const head = (title: string) => [`| ${title} | type | default | meaning |`, '|---|---|---|---|'];
-  return [
-    ...head('broker setting'),
-    ...brokerSettingNames.map((name) => tableRow(name, brokerSettings[name])),
-    '',
-    ...head('topic setting'),
-    ...topicSettingNames.map((name) => tableRow(name, topicSettings[name])),
-    '',
-  ].join('\n');
 }

@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { type BrokerConfig, checkTopicConfig } from '../../src/config/broker-config.js';
 import { type BrokerSettingName, brokerSettingNames, brokerSettings } from '../../src/config/broker-settings.js';
-import { configSource, describeBroker, describeTopic, settingsMarkdown } from '../../src/config/describe.js';
+import { configSource, describeBroker, describeTopic } from '../../src/config/describe.js';
 import { loadConfig } from '../../src/config/load.js';
 import { nearestName } from '../../src/config/nearest-name.js';
 import { formatValue, LONG_MAX, type Setting } from '../../src/config/setting.js';
@@ -34,12 +34,6 @@ suite('tables', () => {
         assert.deepEqual(scaled, setting.default, `${synonym.name} against ${name}`);
       }
     }
-  });
-
-  test('every setting stands in the README table', () => {
-    const table = settingsMarkdown();
-    for (const name of [...brokerSettingNames, ...topicSettingNames])
-      assert.ok(table.includes(`| \`${name}\` |`), name);
   });
 });
 
