@@ -223,14 +223,22 @@ const walks: Record<string, Walk> = {
   },
 };
 
+const API_VERSIONS = 18;
+const UNSUPPORTED_VERSION = 35;
 const FRAME_BYTES_MAX = 3_000;
 
 const versionOf = (frame: RecordedFrame) => `${frame.apiKey} ${frame.version}`;
 
+const isRefusal = ({ apiKey, bytes }: RecordedFrame) =>
+  apiKey === API_VERSIONS && bytes.readInt16BE(4) === UNSUPPORTED_VERSION;
+
 /** One frame of each (direction, API, version): the fullest that is still small. */
 function choose(frames: readonly RecordedFrame[]): RecordedFrame[] {
-  // A request in a version that the broker never answered shows nothing but that the broker refuses it.
-  const answered = new Set(frames.filter((frame) => frame.direction === 'response').map(versionOf));
+  // A request in a version that the broker never answered, or answered as ApiVersions in version 0 with error 35, shows
+  // nothing but that the broker refuses it.
+  const answered = new Set(
+    frames.filter((frame) => frame.direction === 'response' && !isRefusal(frame)).map(versionOf),
+  );
   const best = new Map<string, RecordedFrame>();
   for (const frame of frames) {
     if (!answered.has(versionOf(frame))) continue;
