@@ -141,7 +141,8 @@ function inspect(files: FileSystem, path: string): MetaProperties | null {
     if (error instanceof DataDirectoryError) throw error;
     if (codeOf(error) === 'ENOTDIR')
       throw new DataDirectoryError(`The data folder ${path} is not a folder; choose another with log.dirs.`);
-    throw new DataDirectoryError(`The data folder ${path} cannot be read: ${(error as Error).message}.`);
+    const reason = (error as Error).message.replace(/\.$/, '');
+    throw new DataDirectoryError(`The data folder ${path} cannot be read: ${reason}.`);
   }
 }
 

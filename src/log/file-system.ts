@@ -78,7 +78,14 @@ export const nodeFileSystem: FileSystem = {
   openDirectory: (path) => fs.openSync(path, fs.constants.O_RDONLY),
   rename: (from, to) => fs.renameSync(from, to),
   unlink: (path) => fs.unlinkSync(path),
-  mkdir: (path) => fs.mkdirSync(path, { recursive: true }) !== undefined,
+  mkdir(path) {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false;
+    const parent = dirname(path);
+    // Parent by parent, because Node's recursive mkdir never returns where a folder exists and takes no entries (/proc).
+    if (parent !== path) this.mkdir(parent);
+    fs.mkdirSync(path);
+    return true;
+  },
   readdir: (path) => fs.readdirSync(path),
   stat(path) {
     const stat = fs.statSync(path, { throwIfNoEntry: false });
