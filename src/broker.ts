@@ -4,6 +4,7 @@ import { assert } from './base/assert.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { type Logger, silentLogger } from './base/logger.js';
 import { ZERO_UUID } from './base/uuid.js';
+import { isEveryInterface } from './config/listeners.js';
 import type { BrokerConfig } from './config/load.js';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
 import { FetchSessions } from './handlers/fetch-sessions.js';
@@ -42,6 +43,12 @@ export interface BrokerOptions {
 export interface BrokerEvents {
   /** The broker cannot go on and has closed itself. */
   failed: [reason: string];
+}
+
+/** An address to dial for one to listen on; IPv6 in brackets. */
+function dialled(host: string): string {
+  if (isEveryInterface(host)) return host === '::' ? '[::1]' : '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** What a started broker consists of; made in `start`, taken apart in `close`. */
@@ -97,12 +104,12 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.clock = options.clock ?? systemClock;
   }
 
-  /** `host:port` of each listener, separated by commas; ports that were 0 are filled in once the broker has started. */
+  /**
+   * `host:port` of each listener, separated by commas, as a client in this machine dials it: loopback where the broker
+   * listens on every interface. Ports that were 0 are filled in once the broker has started; empty before.
+   */
   get bootstrapServers(): string {
-    return (
-      this.server?.addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',') ??
-      ''
-    );
+    return (this.server?.addresses ?? []).map(({ host, port }) => `${dialled(host)}:${port}`).join(',');
   }
 
   get shardCount(): number {

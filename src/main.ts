@@ -3,13 +3,14 @@
 import { basename, relative } from 'node:path';
 import type { Host } from './cli/host.js';
 import { runCommandLine } from './cli/program.js';
+import { shellWord } from './cli/shell-word.js';
 
 /** What a shell reports for a program that a second Ctrl-C ended. */
 const INTERRUPTED_EXIT_CODE = 130;
 
 function commandName(): string {
   const entry = process.argv[1] ?? 'millrace';
-  return basename(entry).startsWith('main.') ? `node ${relative(process.cwd(), entry)}` : basename(entry);
+  return basename(entry).startsWith('main.') ? `node ${shellWord(relative(process.cwd(), entry))}` : basename(entry);
 }
 
 const host: Host = {

@@ -2,11 +2,13 @@
 import { resolve } from 'node:path';
 import { createLogger } from '../base/logger.js';
 import type { BrokerConfig } from '../config/broker-config.js';
+import { isEveryInterface } from '../config/listeners.js';
 import { loadConfig } from '../config/load.js';
 import { type Broker, createBroker } from '../index.js';
 import { DataDirectoryError } from '../log/data-directory.js';
 import { CliError } from './cli-error.js';
 import type { Host } from './host.js';
+import { shellWord } from './shell-word.js';
 
 export interface ServeFlags {
   readonly config?: string;
@@ -20,12 +22,13 @@ const durability = {
 };
 
 function banner(config: BrokerConfig, broker: Broker, host: Host): string {
+  const everywhere = config.listeners.some(({ host }) => isEveryInterface(host)) ? ' and every other interface' : '';
   return [
-    `Millrace is listening on ${broker.bootstrapServers}`,
+    `Millrace is listening on ${broker.bootstrapServers}${everywhere}`,
     `  data        ${config.dataDirectories.map((folder) => resolve(folder)).join(', ')}`,
     `  shards      ${broker.shardCount}`,
     `  durability  ${durability[config.get('flush')]}`,
-    `  try         echo hello | ${host.commandName} produce hello -b ${broker.bootstrapServers.split(',')[0]}`,
+    `  try         echo hello | ${host.commandName} produce hello -b ${shellWord(broker.bootstrapServers.split(',')[0])}`,
     '',
   ].join('\n');
 }

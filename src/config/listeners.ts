@@ -22,6 +22,11 @@ export function parseListener(text: string): Listener {
   return { name: match[1].toUpperCase(), host: match[2] ?? match[3], port };
 }
 
+/** Whether a listener of that host is reached by every address of the machine. */
+export function isEveryInterface(host: string): boolean {
+  return host === '' || host === '0.0.0.0' || host === '::';
+}
+
 /** NAME:PROTOCOL pairs to a map; names that are protocols stand for themselves. */
 export function parseProtocolMap(entries: readonly string[]): Map<string, string> {
   const map = new Map([
