@@ -65,6 +65,8 @@ suite('what lives only where', () => {
       // Runs in the pool, on files that no log owns any more.
       'src/log/side-job.ts',
       'src/config/load.ts',
+      // Reads the code of a package that is no JavaScript, once.
+      'src/record/zstd-wasm.ts',
       'src/network/response-pipe.ts',
       'src/partition/segment-files.ts',
     ]);

@@ -1,6 +1,7 @@
 /** `produce`: each line of stdin becomes a record; what arrived together is sent together. */
 import { systemClock } from '../base/clock.js';
 import { produce } from '../protocol/messages/00-produce.js';
+import type { Compression } from '../record/compression.js';
 import { encodeBatch, type NewRecord, type RecordHeader } from '../record/record.js';
 import { CliError } from './cli-error.js';
 import { checkError, type KafkaClient, withClient } from './client.js';
@@ -23,7 +24,7 @@ export interface ProduceFlags extends ServerFlags {
   readonly partition?: number;
   readonly json?: boolean;
   readonly acks: '0' | '1' | 'all';
-  readonly compression: 'none' | 'gzip';
+  readonly compression: Compression;
 }
 
 function parseHeaders(texts: readonly string[]): RecordHeader[] {

@@ -1,7 +1,9 @@
 /** The command line: every verb with its flags and examples. Verbs are loaded when they are called, so that all start quickly. */
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { KafkaError } from '../base/kafka-error.js';
 import { ConfigError } from '../config/config-error.js';
+import type { Compression } from '../record/compression.js';
 import { CliError } from './cli-error.js';
 import type { Host } from './host.js';
 
@@ -45,6 +47,7 @@ function withServer(command: Command): Command {
   return command.option('-b, --bootstrap-server <host:port>', 'the broker to ask', DEFAULT_BOOTSTRAP);
 }
 
+const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly Compression[];
 const jsonFlag = ['--json', 'print JSON'] as const;
 
 /** Runs what `action` resolves to and remembers its exit code. */
@@ -151,7 +154,7 @@ function addProduce(program: Command, host: Host, run: Run): void {
     .option('-p, --partition <number>', 'the partition; else by key, or dealt round', wholeNumber(0))
     .option('--json', 'lines are JSON as consume --json prints them: key, payload, headers, ts')
     .addOption(new Option('--acks <acks>', 'what to wait for').choices(['0', '1', 'all']).default('all'))
-    .addOption(new Option('-z, --compression <codec>', 'compress batches').choices(['none', 'gzip']).default('none'))
+    .addOption(new Option('-z, --compression <codec>', 'compress batches').choices(codecs).default('none'))
     .addHelpText(
       'after',
       examples(
@@ -279,7 +282,7 @@ function buildProgram(host: Host, run: Run): Command {
 
 /** Sentences for what people can act on; a stack only for what is our own fault. */
 function explain(error: unknown): string {
-  if (error instanceof CliError || error instanceof ConfigError) return error.message;
+  if (error instanceof CliError || error instanceof ConfigError || error instanceof KafkaError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

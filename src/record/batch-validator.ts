@@ -2,9 +2,8 @@
 import type { ErrorName } from '../base/error-code.js';
 import { KafkaError } from '../base/kafka-error.js';
 import * as layout from './batch-layout.js';
-import { canDecompress, compressionName, decompress } from './compression.js';
+import { compressionName, decompress } from './compression.js';
 import {
-  attributesOf,
   baseOffsetOf,
   baseSequenceOf,
   baseTimestampOf,
@@ -175,9 +174,9 @@ function validateTimestamps(
   return 'NONE';
 }
 
-/** Compaction needs keys. Codecs that cannot be read here are let through: their keys are checked when they are cleaned. */
+/** Compaction needs keys, so every record is looked at, whatever it is compressed with. */
 function validateEveryKey(bytes: Uint8Array, start: number, size: number, verdict: Verdict): ErrorName {
-  if ((attributesOf(bytes, start) & layout.CONTROL_BIT) !== 0 || !canDecompress(codecOf(bytes, start))) return 'NONE';
+  if (isControl(bytes, start)) return 'NONE';
   const records = recordsCountOf(bytes, start);
   try {
     const plain = decompress(codecOf(bytes, start), bytes.subarray(start + layout.RECORDS, start + size));
@@ -205,8 +204,10 @@ function validateEveryKey(bytes: Uint8Array, start: number, size: number, verdic
     }
     return 'NONE';
   } catch (error) {
-    if (error instanceof KafkaError) return refuse(verdict, 'INVALID_RECORD', error.message);
-    throw error;
+    if (!(error instanceof KafkaError)) throw error;
+    // What is broken today is broken tomorrow: the code for damage would have the client send it again.
+    const name = error.error === 'CORRUPT_MESSAGE' ? 'INVALID_RECORD' : error.error;
+    return refuse(verdict, name, error.message);
   }
 }
 

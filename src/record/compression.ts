@@ -1,14 +1,42 @@
-/** Codecs by their number in a batch's attributes, and the way back from compressed records. Never on the append path. */
+/** Codecs by their number in a batch's attributes, and the way into compressed records and back. Any thread; never where batches are merely stored. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { KafkaError } from '../base/kafka-error.js';
 import * as layout from './batch-layout.js';
+import { tooLarge, unreadable } from './codec-error.js';
+import { foldLz4, unfoldLz4 } from './lz4.js';
+import { foldSnappy, unfoldSnappy } from './snappy.js';
+import { foldZstd, hasZstd, unfoldZstd } from './zstd.js';
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 
-const names: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+interface Codec {
+  readonly name: Exclude<Compression, 'none'>;
+  fold(bytes: Uint8Array): Uint8Array;
+  /** @throws KafkaError before it has taken more than `bytesMax` of memory for the result. */
+  unfold(bytes: Uint8Array, bytesMax: number): Uint8Array;
+}
 
-/** Largest run that a batch may unfold to. */
-export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
+/** By number, beginning with {@link layout.CODEC_GZIP}. */
+const codecs: readonly Codec[] = [
+  { name: 'gzip', fold: gzipSync, unfold: unfoldGzip },
+  { name: 'snappy', fold: foldSnappy, unfold: unfoldSnappy },
+  { name: 'lz4', fold: foldLz4, unfold: unfoldLz4 },
+  { name: 'zstd', fold: foldZstd, unfold: unfoldZstd },
+];
+
+const names: readonly Compression[] = ['none', ...codecs.map(({ name }) => name)];
+
+/** However large a batch is, it unfolds to no more than this. */
+export const UNFOLDED_BYTES_MAX = 256 * 1024 * 1024;
+/** However small a batch is, it may unfold to this: the same byte over and over is no attack. */
+export const UNFOLDED_BYTES_ALWAYS = 64 * 1024 * 1024;
+/** Between the two, a byte may stand for so many: about as much as gzip can do at best. */
+export const UNFOLDED_RATIO_MAX = 1024;
+
+/** What `compressedBytes` may unfold to. */
+export function unfoldedBytesMax(compressedBytes: number): number {
+  return Math.min(UNFOLDED_BYTES_MAX, Math.max(UNFOLDED_BYTES_ALWAYS, compressedBytes * UNFOLDED_RATIO_MAX));
+}
 
 /** Undefined for the three numbers that no codec has. */
 export function compressionName(codec: number): Compression | undefined {
@@ -17,33 +45,36 @@ export function compressionName(codec: number): Compression | undefined {
 
 /** True where this process can look inside of batches of that codec. */
 export function canDecompress(codec: number): boolean {
-  return codec === layout.CODEC_NONE || codec === layout.CODEC_GZIP;
+  return codec === layout.CODEC_ZSTD ? hasZstd() : codec < names.length;
 }
 
 /**
  * The records of a batch as plain bytes; a view where they are not compressed.
- * @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE for codecs that this build cannot read, CORRUPT_MESSAGE for broken ones.
+ * @throws KafkaError CORRUPT_MESSAGE for broken ones, INVALID_RECORD for those that unfold to more than
+ * {@link unfoldedBytesMax}, UNSUPPORTED_COMPRESSION_TYPE where there is no such codec or a package for it is missing.
  */
 export function decompress(codec: number, bytes: Uint8Array): Uint8Array {
   if (codec === layout.CODEC_NONE) return bytes;
-  if (codec !== layout.CODEC_GZIP) {
-    const name = compressionName(codec) ?? `codec ${codec}`;
-    throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `Records compressed with ${name} cannot be read here.`);
-  }
-  try {
-    return gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX });
-  } catch (error) {
-    throw new KafkaError('CORRUPT_MESSAGE', `The gzip data of a batch cannot be read: ${(error as Error).message}.`);
-  }
+  const found = codecs[codec - layout.CODEC_GZIP];
+  if (!found) throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `There is no codec ${codec}.`);
+  return found.unfold(bytes, unfoldedBytesMax(bytes.length));
 }
 
-/** @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE for all but none and gzip. */
+/** @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE where a package is missing. */
 export function compress(compression: Compression, bytes: Uint8Array): Uint8Array {
-  if (compression === 'none') return bytes;
-  if (compression === 'gzip') return gzipSync(bytes);
-  throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `Records cannot be compressed with ${compression} here.`);
+  const found = codecs.find(({ name }) => name === compression);
+  return found ? found.fold(bytes) : bytes;
 }
 
 export function codecNumber(compression: Compression): number {
   return names.indexOf(compression);
+}
+
+function unfoldGzip(bytes: Uint8Array, bytesMax: number): Uint8Array {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: bytesMax });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge('gzip', bytes.length, bytesMax) : unreadable('gzip', message);
+  }
 }
