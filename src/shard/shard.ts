@@ -408,13 +408,15 @@ export class Shard {
     partition.openRequestId = -1;
   }
 
-  /** Goes on with the first log that still recovers; others wait their turn, online ones serve in between. */
+  /** A slice of the next log that still recovers; all take turns, so that short ones are soon done and serve. */
   private recoverSome(): boolean {
-    const partition = this.recovering[0];
+    const partition = this.recovering.shift();
     if (partition === undefined) return false;
     try {
-      if (partition.log?.recoverSlice(RECOVERY_SLICE_BYTES) !== true) return true;
-      this.recovering.shift();
+      if (partition.log?.recoverSlice(RECOVERY_SLICE_BYTES) !== true) {
+        this.recovering.push(partition);
+        return true;
+      }
       partition.state = 'online';
       partition.failure = null;
       partition.reopenAttempts = 0;
@@ -423,7 +425,6 @@ export class Shard {
       this.answerOpen(partition, { error: 'NONE' });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      this.recovering.shift();
       this.fail(partition, error.message);
       this.answerOpen(partition, { error: 'KAFKA_STORAGE_ERROR', message: error.message });
     }

@@ -259,3 +259,31 @@ test('old segments are retired by retention, and consumers are told of the new l
   bench.settle();
   assert.equal(bench.acknowledged.find(({ id }) => id === next)?.baseOffset, 1);
 });
+
+test('a partition serves while another is still being recovered', () => {
+  const before = new ShardBench();
+  before.open(0, ShardBench.config({ flush: 'never' }));
+  before.open(1);
+  before.settle();
+  for (let i = 0; i < 80; i++) {
+    before.append(0, ['x'.repeat(400_000)]);
+    before.settle();
+  }
+  before.append(1, ['small']);
+  before.settle();
+  const after = new ShardBench(before.files);
+  after.open(0, ShardBench.config(), false);
+  after.open(1, ShardBench.config(), false);
+  // The large log is first in line, and is read in slices between which the others have their turn.
+  const isOnline = (slot: number) => after.notices.some((notice) => notice.kind === 'state' && notice.slot === slot);
+  for (let turns = 0; !isOnline(1); turns++) assert.ok(turns < 100 && after.turn(), 'recovery goes on by itself');
+  assert.equal(isOnline(0), false);
+  const early = after.append(0, ['too early']);
+  const fine = after.append(1, ['fine']);
+  after.turn();
+  assert.equal(after.errorOf(early), 'NOT_LEADER_OR_FOLLOWER');
+  assert.equal(after.errorOf(fine), 'NONE');
+  after.settle();
+  assert.equal(isOnline(0), true);
+  assert.equal(after.row(0).logEndOffset, 80);
+});
