@@ -1,12 +1,15 @@
 #!/usr/bin/env node
 /** The process: argv to verbs, signals to an orderly stop, results to an exit code. Nothing below touches those. */
 import { basename, relative } from 'node:path';
+import { systemClock } from './base/clock.js';
 import type { Host } from './cli/host.js';
 import { runCommandLine } from './cli/program.js';
 import { shellWord } from './cli/shell-word.js';
 
 /** What a shell reports for a program that a second Ctrl-C ended. */
 const INTERRUPTED_EXIT_CODE = 130;
+/** Ctrl-C below `npm start` comes twice: the terminal tells the whole group, and npm passes on what it was told. */
+const SAME_SIGNAL_MS = 1000;
 
 function commandName(): string {
   const entry = process.argv[1] ?? 'millrace';
@@ -20,12 +23,14 @@ const host: Host = {
   env: process.env,
   commandName: commandName(),
   onStop(listener) {
-    let stopping = false;
+    let stoppingSinceMs: number | null = null;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
-        if (stopping) process.exit(INTERRUPTED_EXIT_CODE);
-        stopping = true;
-        listener(signal);
+        const nowMs = systemClock.monotonicMs();
+        if (stoppingSinceMs === null) {
+          stoppingSinceMs = nowMs;
+          listener(signal);
+        } else if (nowMs - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(INTERRUPTED_EXIT_CODE);
       });
     }
   },
