@@ -8,6 +8,9 @@ import { type Segment, segmentFloor } from './segment.js';
 import type { SegmentSearch, TimestampOffset } from './segment-search.js';
 import { onDisk } from './storage-error.js';
 
+/** Ranges of one answer: each is a segment, and the answer has to fit into a ring. */
+const SLICES_MAX = 128;
+
 /** A place between two batches, as an offset and as a byte of a segment. */
 export interface LogPlace {
   offset: Offset;
@@ -81,7 +84,7 @@ export function locate(
     next = found.next;
     for (const slice of found.slices) left -= slice.length;
     const wholeSegment = found.slices.length > 0 && next !== null && next.segmentBase !== segment.baseOffset;
-    if (!wholeSegment || left <= 0) break;
+    if (!wholeSegment || left <= 0 || slices.length >= SLICES_MAX) break;
     want = (next as LogPlace).offset;
   }
   return { error: 'NONE', slices, next };

@@ -446,7 +446,8 @@ export class PartitionLog {
     try {
       this.turn.undo();
     } catch (second) {
-      this.failure = second instanceof StorageError ? second : new StorageError(String(second), this.directory, second);
+      // Whatever its code, a full disk's too: the log is not as it was before, so it is no matter of room any more.
+      this.failure = new StorageError(`A turn could not be taken back: ${(second as Error).message}`, this.directory);
       return this.failure;
     }
     if (cause === null || !cause.full) this.failure = cause ?? new StorageError(String(error), this.directory, error);
@@ -598,6 +599,7 @@ export class PartitionLog {
    * of the log. Returns the renamed files, to be unlinked when no reader holds them. @throws StorageError
    */
   deleteRecordsBefore(offset: Offset): string[] {
+    assert(!this.turn.isOpen, 'no segment goes while batches that are staged rely on its place');
     if (offset <= this.startOffset) return [];
     this.startOffset = Math.min(offset, this.written.offset);
     this.epochs.truncateFromStart(this.startOffset);
@@ -607,9 +609,15 @@ export class PartitionLog {
     return this.takeOut(this.segments.slice(0, gone));
   }
 
-  /** Applies `retention.ms` (by arrival of a segment's last batch) and `retention.bytes`. As {@link deleteRecordsBefore}. */
+  /**
+   * Applies `retention.ms` (by arrival of a segment's last batch) and `retention.bytes`, to what consumers may see.
+   * As {@link deleteRecordsBefore}.
+   */
   deleteExpired(nowMs: number): string[] {
-    const count = expiredCount(this.segments, this.config, nowMs);
+    const { segments, written, flushed } = this;
+    const shownTo = this.config.flush === 'never' ? written.offset : flushed.offset;
+    let count = expiredCount(segments, this.config, nowMs);
+    while (count > 0 && (segments[count]?.baseOffset ?? written.offset) > shownTo) count--;
     if (count === 0) return [];
     // The new segment's name is what the log end is known by once all before it is gone.
     if (count === this.segments.length) this.roll();

@@ -51,8 +51,8 @@ export class GroupCommit {
     if (!this.canSyncAll) return 'unavailable';
     // The logs note up to where this flush reaches.
     this.set.clear();
-    for (const { log } of this.due) log?.collectUnflushed(this.set);
     try {
+      for (const { log } of this.due) log?.collectUnflushed(this.set);
       this.canSyncAll = onDisk('flush', this.dataDirectory, () => this.files.syncFileSystem(this.folderFd));
       return this.canSyncAll ? 'done' : 'unavailable';
     } catch (error) {
@@ -83,8 +83,8 @@ export class GroupCommit {
   private flushOne(partition: ShardPartition, fail: (partition: ShardPartition, message: string) => void): void {
     const { set, files } = this;
     set.clear();
-    partition.log?.collectUnflushed(set);
     try {
+      partition.log?.collectUnflushed(set);
       for (const fd of set.files) onDisk('flush', partition.spec.directory, () => files.fdatasync(fd));
       for (const path of set.directories) onDisk('flush', path, () => files.fsyncDirectory(path));
     } catch (error) {

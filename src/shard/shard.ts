@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.js';
 import { type ErrorName, errorCode } from '../base/error-code.js';
 import { KafkaError } from '../base/kafka-error.js';
+import type { LogConfig } from '../config/log-config.js';
 import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
 import { type AppendOutcome, emptyOutcome, PartitionLog } from '../log/partition-log.js';
@@ -30,7 +31,7 @@ import {
   writeReply,
 } from '../ring/completions.js';
 import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
-import type { WatermarkBoard } from '../ring/watermarks.js';
+import { emptyRow, type WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { GroupCommit } from './group-commit.js';
 import { ShardPartition } from './shard-partition.js';
@@ -45,6 +46,8 @@ const RUNS_AHEAD = 8;
 const REOPEN_FIRST_MS = 500;
 const REOPEN_MAX_MS = 30_000;
 const IDLE_FILES_SWEEP_MS = 10_000;
+/** Retired files named in one notice: whatever is said must fit into the ring. */
+const PATHS_PER_NOTICE = 1000;
 
 export interface ShardParts {
   readonly commands: RingConsumer;
@@ -69,6 +72,8 @@ export class Shard {
   /** Written but not yet due for a flush (`flush=interval`). */
   private readonly awaitingInterval = new Set<ShardPartition>();
   private readonly acknowledgements = new Acknowledgements();
+  /** What takes segments away or counts them, put off until nothing is staged that relies on them. */
+  private readonly betweenTurns: (() => void)[] = [];
   private readonly groupCommit: GroupCommit;
   private readonly openFiles: OpenFiles;
   private readonly outcome: AppendOutcome = emptyOutcome();
@@ -95,11 +100,16 @@ export class Shard {
     const { commands, completions } = this.parts;
     const nowMs = this.parts.clock.nowMs();
     let polled = 0;
-    while (polled < TURN_COMMANDS_MAX && commands.heldBytes < TURN_BYTES_MAX && commands.poll()) {
+    while (!this.closing && polled < TURN_COMMANDS_MAX && commands.heldBytes < TURN_BYTES_MAX && commands.poll()) {
       polled++;
       if (commands.type === APPEND) this.stage(nowMs);
       else if (commands.type === LOCATE) this.locate();
       else this.answer(readRequest(commands), requestIdAt(commands), slotAt(commands));
+    }
+    if (this.closing) {
+      // Everything is on disk and answered; what came behind the request to close is refused by the main thread.
+      completions.commit();
+      return true;
     }
     this.writeTouched();
     // What was staged lies in files now: the producer side of the ring may have the room back before the flush.
@@ -108,6 +118,7 @@ export class Shard {
     this.flushDue();
     this.publish();
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
+    if (this.betweenTurns.length > 0) for (const act of this.betweenTurns.splice(0)) act();
     const worked = this.recoverSome() || this.reopenSome();
     this.keepHouse();
     completions.commit();
@@ -306,14 +317,7 @@ export class Shard {
         });
         break;
       case 'deleteRecords':
-        this.reply(requestId, partition, (log) => {
-          const { row, config } = partition as ShardPartition;
-          const offset = request.offset === -1 ? row.highWatermark : request.offset;
-          if (offset < 0 || offset > row.highWatermark) return { error: 'OFFSET_OUT_OF_RANGE' };
-          this.discard(log.deleteRecordsBefore(offset), config.fileDeleteDelayMs);
-          this.show(partition as ShardPartition);
-          return { error: 'NONE', offset: log.logStartOffset };
-        });
+        this.betweenTurns.push(() => this.deleteRecords(requestId, this.partitions[slot], request.offset));
         break;
       case 'size':
         this.reply(requestId, partition, (log) => ({ error: 'NONE', bytes: log.sizeBytes }));
@@ -322,19 +326,14 @@ export class Shard {
         this.reply(requestId, partition, (log) => ({ error: 'NONE', producers: log.activeProducers() }));
         break;
       case 'sealedFlushed':
-        this.reply(requestId, partition, (log) => {
-          log.onSealedFlushed(request.segmentBase);
-          this.show(partition as ShardPartition);
-          return { error: 'NONE' };
-        });
+        this.betweenTurns.push(() => this.sealedFlushed(requestId, this.partitions[slot], request.segmentBase));
         break;
       case 'reconfigure':
-        if (partition != null) {
-          partition.config = request.config;
-          partition.log?.reconfigure(request.config);
-          this.show(partition);
-        }
-        writeReply(this.parts.completions, requestId, { error: 'NONE' });
+        this.betweenTurns.push(() => {
+          const known = this.partitions[slot];
+          if (known != null) this.reconfigure(known, request.config);
+          writeReply(this.parts.completions, requestId, { error: 'NONE' });
+        });
         break;
       case 'remove':
         writeReply(this.parts.completions, requestId, this.remove(slot));
@@ -349,10 +348,53 @@ export class Shard {
     }
   }
 
+  private deleteRecords(requestId: number, partition: ShardPartition | null | undefined, wanted: number): void {
+    this.reply(requestId, partition, (log) => {
+      const { row, config } = partition as ShardPartition;
+      const offset = wanted === -1 ? row.highWatermark : wanted;
+      if (offset < 0 || offset > row.highWatermark) return { error: 'OFFSET_OUT_OF_RANGE' };
+      // A log start that is on disk in front of an end that is not would leave a log that ends before it begins.
+      if (offset > log.flushedEndOffset) {
+        this.flushNow(partition as ShardPartition);
+        const { failure } = partition as ShardPartition;
+        if (failure !== null) return { error: 'KAFKA_STORAGE_ERROR', message: failure };
+      }
+      this.discard(log.deleteRecordsBefore(offset), config.fileDeleteDelayMs);
+      this.show(partition as ShardPartition);
+      return { error: 'NONE', offset: log.logStartOffset };
+    });
+  }
+
+  private sealedFlushed(requestId: number, partition: ShardPartition | null | undefined, segmentBase: number): void {
+    this.reply(requestId, partition, (log) => {
+      log.onSealedFlushed(segmentBase);
+      this.show(partition as ShardPartition);
+      return { error: 'NONE' };
+    });
+  }
+
+  /** A new flush mode finds everything flushed: what consumers could read by the rules of the old one stays readable. */
+  private reconfigure(partition: ShardPartition, config: LogConfig): void {
+    if (partition.config.flush !== config.flush && config.flush !== 'never') this.flushNow(partition);
+    partition.config = config;
+    partition.log?.reconfigure(config);
+    this.show(partition);
+  }
+
+  private flushNow(partition: ShardPartition): void {
+    if (partition.state !== 'online') return;
+    this.groupCommit.add(partition);
+    this.groupCommit.run(this.failFlush);
+    this.publish();
+  }
+
   private remove(slot: number): ShardReply {
     const partition = this.partitions[slot];
     if (partition == null) return { error: 'NONE' };
     this.partitions[slot] = null;
+    partition.state = 'offline';
+    // The row is the next partition's; whoever reads it before that one is open must not take it for its own.
+    this.parts.board.write(slot, emptyRow());
     this.offline.delete(partition);
     this.awaitingInterval.delete(partition);
     const at = this.recovering.indexOf(partition);
@@ -369,7 +411,10 @@ export class Shard {
   }
 
   private discard(paths: readonly string[], delayMs: number): void {
-    if (paths.length > 0) writeNotice(this.parts.completions, { kind: 'garbage', paths, delayMs });
+    for (let from = 0; from < paths.length; from += PATHS_PER_NOTICE) {
+      const part = paths.slice(from, from + PATHS_PER_NOTICE);
+      writeNotice(this.parts.completions, { kind: 'garbage', paths: part, delayMs });
+    }
   }
 
   // --- opening, failing, coming back
@@ -433,7 +478,7 @@ export class Shard {
 
   /** The log is closed and nothing of it acknowledged until it was read again from the disk itself. */
   private fail(partition: ShardPartition, message: string): void {
-    if (partition.failure !== null && partition.state === 'offline') return;
+    if (this.offline.has(partition)) return;
     partition.failure = message;
     partition.state = 'offline';
     this.awaitingInterval.delete(partition);

@@ -167,6 +167,7 @@ describe('a log', () => {
     const files = new FakeFileSystem();
     const log = openLog(files, { config: { segmentBytesMax: 8000, retentionMs: 1000 } });
     for (let i = 0; i < 10; i++) append(log, { values: [big('e')] });
+    flush(files, log);
     assert.deepEqual(log.deleteExpired(1_700_000_000_500), []);
     assert.ok(log.deleteExpired(1_700_000_002_000).length > 0);
     assert.equal(log.logStartOffset, 10);

@@ -66,7 +66,7 @@ export class ShardBench {
     return { ...loadConfig({ overrides: {} }).config.logConfig(new Map()), ...changes };
   }
 
-  open(slot: number, config: LogConfig = ShardBench.config(), clean = true): number {
+  open(slot: number, config: LogConfig = ShardBench.config(), clean = true, logStartOffset = 0): number {
     return this.request(slot, {
       kind: 'open',
       topic: `t${slot}`,
@@ -76,7 +76,7 @@ export class ShardBench {
       config,
       leaderEpoch: 0,
       recoveryPoint: 0,
-      logStartOffset: 0,
+      logStartOffset,
       clean,
     });
   }
