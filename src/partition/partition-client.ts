@@ -56,8 +56,15 @@ export class PartitionClient implements Partitions {
   private readonly pool: ShardPool;
   private readonly row: WatermarkRow = emptyRow();
   private readonly relievedListeners: (() => void)[] = [];
+  /** What the earlier run knew of logs that were not opened yet: a topic that is made anew under the same name begins afresh. */
+  private readonly recoveryPoints: Map<string, Offset>;
+  private readonly logStartOffsets: Map<string, Offset>;
+  private checkpointUnderWay: Promise<void> = Promise.resolve();
+  private nextCheckpoint: Promise<void> | null = null;
 
   constructor(private readonly options: PartitionClientOptions) {
+    this.recoveryPoints = new Map(options.earlier.recoveryPoints);
+    this.logStartOffsets = new Map(options.earlier.logStartOffsets);
     this.pool = new ShardPool({
       entry: options.shardEntry,
       shards: options.shards,
@@ -69,6 +76,8 @@ export class PartitionClient implements Partitions {
       logger: options.logger,
       onState: (entry) => {
         entry.forgetPlaces();
+        // When the log is read again, files may be put aside and others made under their names.
+        if (entry.state === 'offline') options.segmentFiles.forget(entry.directory);
         this.tell(entry);
       },
       onProgress: (entry) => this.tell(entry),
@@ -110,9 +119,11 @@ export class PartitionClient implements Partitions {
       directory: `${dataDirectory}/${spec.topic}-${spec.index}`,
       leaderEpoch: this.leaderEpoch,
       clean: earlier.clean,
-      recoveryPoint: earlier.recoveryPoints.get(key) ?? 0,
-      logStartOffset: earlier.logStartOffsets.get(key) ?? 0,
+      recoveryPoint: this.recoveryPoints.get(key) ?? 0,
+      logStartOffset: this.logStartOffsets.get(key) ?? 0,
     });
+    this.recoveryPoints.delete(key);
+    this.logStartOffsets.delete(key);
     entry.opened = this.pool.seatEntry(entry).then((reply) => {
       if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
     });
@@ -175,8 +186,11 @@ export class PartitionClient implements Partitions {
   }
 
   private async locate(entry: PartitionEntry, offset: Offset, maxBytes: number): Promise<ReadResult> {
+    if (entry.state !== 'online') return { error: unavailable(entry), records: null };
+    const { timesForgotten } = entry;
     const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, false);
     if (reply.error !== 'NONE') return { error: reply.error, records: null };
+    if (entry.timesForgotten !== timesForgotten) return { error: 'NOT_LEADER_OR_FOLLOWER', records: null };
     const run = reply.runs?.[0];
     if (run === undefined) return NOTHING;
     const records = recordsOf(run.slices);
@@ -191,11 +205,12 @@ export class PartitionClient implements Partitions {
 
   /** A reader who goes through the log will come back for what follows: it is located, and read into memory, meanwhile. */
   private locateAhead(entry: PartitionEntry, offset: Offset, maxBytes: number): void {
-    if (entry.locating !== null || entry.runAt(offset, maxBytes) !== null) return;
+    if (entry.state !== 'online' || entry.locating !== null || entry.runAt(offset, maxBytes) !== null) return;
+    const { timesForgotten } = entry;
     const locate = async (): Promise<void> => {
       const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, true);
       for (const run of reply.runs ?? []) {
-        if (run.next === null) continue;
+        if (run.next === null || entry.timesForgotten !== timesForgotten) continue;
         entry.rememberRun({
           offset: run.offset,
           maxBytes,
@@ -280,6 +295,8 @@ export class PartitionClient implements Partitions {
     if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
     const garbage = reply.garbage ?? [];
     if (garbage.length > 0) void this.options.sideJobs.delete(garbage);
+    // What is saved of this log must not be taken for that of the next one with its name.
+    await this.checkpoint();
   }
 
   onProgress(handle: PartitionHandle, listener: () => void): () => void {
@@ -291,20 +308,27 @@ export class PartitionClient implements Partitions {
   /** Where each log stands, for the next start: `[topic, partition, flushed end, log start]`. */
   *progress(): IterableIterator<{ topic: string; index: number; flushedEndOffset: Offset; logStartOffset: Offset }> {
     for (const entry of this.pool.entries()) {
-      const { topic, index, spec } = entry;
-      // A log that is not open stands where it was last known to.
-      if (entry.state !== 'online') {
-        yield { topic, index, flushedEndOffset: spec.recoveryPoint, logStartOffset: spec.logStartOffset };
-        continue;
-      }
-      const { flushedEndOffset, logStartOffset } = this.watermarks(entry);
-      yield { topic, index, flushedEndOffset, logStartOffset };
+      const { topic, index, spec, state } = entry;
+      if (state === 'removed') continue;
+      // A log that is not open is scanned from where it was opened, but what was deleted from it stays deleted.
+      const row = this.watermarks(entry);
+      const flushedEndOffset = state === 'online' ? row.flushedEndOffset : spec.recoveryPoint;
+      yield { topic, index, flushedEndOffset, logStartOffset: Math.max(spec.logStartOffset, row.logStartOffset) };
     }
   }
 
-  /** Saves where each log stands, off this thread. */
+  /**
+   * Saves where each log stands, off this thread: one at a time, each with what is known when it begins, so that nothing
+   * older ends up over something newer. Who comes while one is under way shares the next.
+   */
   checkpoint(): Promise<void> {
-    return this.options.sideJobs.checkpoint(this.options.dataDirectory, [...this.progress()]);
+    const { sideJobs, dataDirectory } = this.options;
+    this.nextCheckpoint ??= this.checkpointUnderWay.then(() => {
+      this.nextCheckpoint = null;
+      this.checkpointUnderWay = sideJobs.checkpoint(dataDirectory, [...this.progress()]);
+      return this.checkpointUnderWay;
+    });
+    return this.nextCheckpoint;
   }
 
   /** Flushes and closes every log; resolves to null where all of them closed cleanly, else to the first failure. */

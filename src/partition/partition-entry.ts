@@ -32,6 +32,8 @@ export class PartitionEntry implements PartitionHandle {
   private nextPlace = 0;
   /** In order of location; the oldest go first. */
   private readonly runs = new Map<Offset, Run>();
+  /** How often places and runs were forgotten: what was asked for before must not be remembered behind it. */
+  timesForgotten = 0;
   /** The runs that are being located now. */
   locating: { readonly offset: Offset; readonly maxBytes: number; readonly done: Promise<void> } | null = null;
 
@@ -94,6 +96,7 @@ export class PartitionEntry implements PartitionHandle {
 
   /** After a shard's death or a storage error: files may have been cut. */
   forgetPlaces(): void {
+    this.timesForgotten++;
     this.places.length = 0;
     this.runs.clear();
   }

@@ -4,7 +4,7 @@ import fastq from 'fastq';
 import type { ErrorName } from '../base/error-code.js';
 import { errorName } from '../base/error-code.js';
 import type { Offset } from '../base/units.js';
-import { type ShardRequest, writeAppend, writeLocate, writeRequest } from '../ring/commands.js';
+import { APPEND_HEADER_BYTES, type ShardRequest, writeAppend, writeLocate, writeRequest } from '../ring/commands.js';
 import {
   APPENDED,
   baseOffsetAt,
@@ -20,7 +20,7 @@ import {
   type ShardNotice,
   type ShardReply,
 } from '../ring/completions.js';
-import { allocateRing } from '../ring/ring-layout.js';
+import { allocateRing, payloadBytesMax } from '../ring/ring-layout.js';
 import type { ShardMemory } from '../ring/shard-memory.js';
 import { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import type { AppendResult } from './partitions.js';
@@ -53,6 +53,7 @@ export class ShardLink {
   private readonly commands: RingProducer;
   private readonly completions: RingConsumer;
   private readonly worker: Worker;
+  private readonly entryBytesMax: number;
   private readonly pendingAppends: (AppendDone | null)[] = [];
   private readonly pendingReplies = new Map<number, ReplyDone>();
   private readonly freeIds: number[] = [];
@@ -74,6 +75,7 @@ export class ShardLink {
     shared: Omit<ShardMemory, 'commands' | 'completions'>,
     private readonly events: ShardLinkEvents,
   ) {
+    this.entryBytesMax = payloadBytesMax(ringBytes);
     const commands = allocateRing(ringBytes);
     const completions = allocateRing(COMPLETION_RING_BYTES);
     this.commands = new RingProducer(commands);
@@ -95,6 +97,10 @@ export class ShardLink {
   append(slot: number, fromClient: boolean, batch: Uint8Array, done: AppendDone): void {
     if (this.over) {
       done(refused('NOT_LEADER_OR_FOLLOWER', 'the shard of this partition is being restarted'));
+      return;
+    }
+    if (APPEND_HEADER_BYTES + batch.length > this.entryBytesMax) {
+      done(refused('MESSAGE_TOO_LARGE', 'the batch is larger than half of ring.bytes'));
       return;
     }
     const id = this.freeIds.pop() ?? this.pendingAppends.length;
@@ -127,6 +133,7 @@ export class ShardLink {
   /** Asks the shard to make everything durable and end; resolves with its reply once the thread is gone. */
   async close(): Promise<ShardReply> {
     this.closing = true;
+    if (this.over) return { error: 'NOT_LEADER_OR_FOLLOWER', message: 'a shard had stopped before' };
     const exited = new Promise<void>((resolve) => {
       this.worker.once('exit', () => resolve());
     });

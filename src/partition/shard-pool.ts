@@ -91,7 +91,13 @@ export class ShardPool {
 
   async unseat(entry: PartitionEntry): Promise<ShardReply> {
     const seat = this.seats[entry.shard];
-    const reply = await seat.link.request(entry.slot, { kind: 'remove' });
+    let link: ShardLink;
+    let reply: ShardReply;
+    do {
+      link = seat.link;
+      reply = await link.request(entry.slot, { kind: 'remove' });
+      // Where the thread died over it, the next one has opened the log again and must be asked, too.
+    } while (reply.error === 'NOT_LEADER_OR_FOLLOWER' && seat.link !== link);
     seat.entries[entry.slot] = null;
     seat.freeSlots.push(entry.slot);
     return reply;
@@ -151,7 +157,7 @@ export class ShardPool {
       }
       case 'state': {
         const entry = this.seats[index].entries[notice.slot];
-        if (entry == null) break;
+        if (entry == null || entry.state === 'removed') break;
         entry.state = notice.state;
         this.options.onState(entry);
       }
@@ -167,8 +173,9 @@ export class ShardPool {
     this.deathsAtMs.push(nowMs);
     for (const entry of seat.entries) {
       if (entry === null) continue;
-      entry.state = 'offline';
       seat.board.repair(entry.slot);
+      if (entry.state === 'removed') continue;
+      entry.state = 'offline';
       this.options.onState(entry);
     }
     if (this.deathsAtMs.length >= DEATHS_MAX) {

@@ -1,0 +1,172 @@
+/** Partitions that are deleted, made anew, moved up or lost, as the main thread lives through it; on shards' real threads. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/base/clock.js';
+import { KafkaError } from '../../src/base/kafka-error.js';
+import { silentLogger } from '../../src/base/logger.js';
+import { loadConfig } from '../../src/config/load.js';
+import { type EarlierRun, PartitionClient } from '../../src/partition/partition-client.js';
+import { PartitionInternalLog } from '../../src/partition/partition-internal-log.js';
+import type { AppendResult, PartitionHandle } from '../../src/partition/partitions.js';
+import { SegmentFiles } from '../../src/partition/segment-files.js';
+import type { SideJobs } from '../../src/partition/side-jobs.js';
+import { encodeBatch } from '../../src/record/record.js';
+import { temporaryFolder } from '../temp-folder.js';
+
+const IDS = ['AAAAAAAAAAAAAAAAAAAAAQ', 'AAAAAAAAAAAAAAAAAAAAAg'] as const;
+const REAL_SHARD = new URL('../../workers/shard-worker.js', import.meta.url);
+const config = loadConfig({ overrides: {} }).config.logConfig(new Map());
+
+interface Options {
+  readonly entry?: URL;
+  readonly earlier?: Partial<EarlierRun>;
+  readonly checkpoint?: SideJobs['checkpoint'];
+}
+
+function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async () => {} }: Options = {}) {
+  const folder = temporaryFolder('partition-life');
+  const segmentFiles = new SegmentFiles();
+  const client = new PartitionClient({
+    shardEntry: entry,
+    shards: 1,
+    ringBytes: 64 * 1024,
+    dataDirectory: folder,
+    openFilesMax: 100,
+    retentionCheckMs: 1e9,
+    earlier: { clean: true, recoveryPoints: new Map(), logStartOffsets: new Map(), ...earlier },
+    clock: systemClock,
+    logger: silentLogger,
+    segmentFiles,
+    sideJobs: {
+      readAhead: async () => {},
+      flush: async () => true,
+      delete: async () => {},
+      checkpoint,
+      close: async () => {},
+    },
+    onFatal: (reason) => assert.fail(reason),
+  });
+  t.after(async () => {
+    await client.terminate();
+    segmentFiles.close();
+  });
+  const open = async (topicId: string = IDS[0], index = 0): Promise<PartitionHandle> => {
+    const handle = client.open({ topic: 't', topicId, index, config });
+    await client.opened(handle);
+    return handle;
+  };
+  const append = (handle: PartitionHandle, bytes: Buffer): Promise<AppendResult> =>
+    new Promise((resolve) => client.append(handle, bytes, true, resolve));
+  return { client, segmentFiles, open, append };
+}
+
+const batch = (count = 1): Buffer =>
+  encodeBatch({ records: Array.from({ length: count }, () => ({ value: Buffer.from('x'), timestampMs: 1 })) });
+
+test('a topic that is made anew begins at offset 0, wherever an earlier run left the old one', async (t) => {
+  const { client, open } = start(t, {
+    earlier: { recoveryPoints: new Map([['t 0', 50]]), logStartOffsets: new Map([['t 0', 30]]) },
+  });
+  const old = await open();
+  assert.equal(client.watermarks(old).logStartOffset, 30);
+  await client.remove(old);
+  const made = await open(IDS[1]);
+  assert.equal(client.watermarks(made).logStartOffset, 0);
+  assert.equal(client.watermarks(made).logEndOffset, 0);
+});
+
+test('when a name is free again, no checkpoint speaks of the partition that had it', async (t) => {
+  let saved: readonly object[] = [];
+  const { client, open, append } = start(t, {
+    checkpoint: async (_folder, progress) => {
+      saved = progress;
+    },
+  });
+  const handle = await open();
+  await append(handle, batch(5));
+  await client.deleteRecords(handle, 3);
+  assert.deepEqual(saved, [{ topic: 't', index: 0, flushedEndOffset: 5, logStartOffset: 3 }]);
+  await client.remove(handle);
+  assert.deepEqual(saved, []);
+});
+
+test('checkpoints are written one after the other, each with what is known when it begins', async (t) => {
+  const begun: { progress: readonly object[]; end: () => void }[] = [];
+  const { client, open, append } = start(t, {
+    checkpoint: (_folder, progress) => new Promise((resolve) => begun.push({ progress, end: resolve })),
+  });
+  const handles = await Promise.all([0, 1, 2].map((index) => open(IDS[0], index)));
+  await Promise.all(handles.map((handle) => append(handle, batch(9))));
+  const periodic = client.checkpoint();
+  await client.endOfEpoch(handles[0], 0);
+  assert.equal(begun.length, 1);
+  const deleted = handles.map((handle) => client.deleteRecords(handle, 4));
+  while (handles.some((handle) => client.watermarks(handle).logStartOffset < 4)) await client.endOfEpoch(handles[0], 0);
+  await client.endOfEpoch(handles[0], 0);
+  assert.equal(begun.length, 1, 'the second waits for the first');
+  begun[0].end();
+  await periodic;
+  while (begun.length < 2) await client.endOfEpoch(handles[0], 0);
+  begun[1].end();
+  assert.deepEqual(await Promise.all(deleted), [4, 4, 4]);
+  assert.equal(begun.length, 2, 'one serves all three');
+  const starts = begun[1].progress.map((row) => (row as { logStartOffset: number }).logStartOffset);
+  assert.deepEqual(starts, [4, 4, 4]);
+});
+
+test('a batch that no ring could take is refused as too large, also while others wait', async (t) => {
+  const { client, open, append } = start(t);
+  const handle = await open();
+  const tooLarge = append(handle, Buffer.alloc(40_000));
+  const waiting = Array.from({ length: 40 }, () => append(handle, Buffer.alloc(10_000)));
+  assert.equal(client.congested, true);
+  const tooLargeBehind = append(handle, Buffer.alloc(40_000));
+  assert.equal((await tooLarge).error, 'MESSAGE_TOO_LARGE');
+  assert.equal((await tooLargeBehind).error, 'MESSAGE_TOO_LARGE');
+  await Promise.all(waiting);
+  assert.equal((await append(handle, batch())).error, 'NONE');
+});
+
+test('a partition whose shard dies while it is removed is removed by the next thread, and stays so', async (t) => {
+  const { client, open, append } = start(t, { entry: new URL('./stand-in-shard.js', import.meta.url) });
+  const handle = await open();
+  const [, removed] = await Promise.all([append(handle, Buffer.from('throw')), client.remove(handle)]);
+  assert.equal(removed, undefined);
+  assert.equal(handle.state, 'removed');
+  const next = await open(IDS[1]);
+  assert.equal(handle.state, 'removed', 'what is said of its slot now is said of another partition');
+  assert.equal((await append(next, batch())).error, 'NONE');
+});
+
+test('where records lay is forgotten with the log, even if it was heard in the same moment', async (t) => {
+  const { client, open } = start(t, { entry: new URL('./forgetful-shard.js', import.meta.url) });
+  const handle = await open();
+  let changes = 0;
+  const lost = new Promise<void>((resolve) => {
+    client.onProgress(handle, () => {
+      if (++changes === 2) resolve();
+    });
+  });
+  const first = await client.read(handle, 0, 1000);
+  assert.equal(first.records?.slices[0].position, 0);
+  await lost;
+  // Whatever was heard before the loss has been taken in by now.
+  await client.sizeBytes(handle);
+  const second = await client.read(handle, 1, 1000);
+  assert.notEqual(second.records?.slices[0].position, 0, 'read anew');
+});
+
+test('what a closed log holds is not said to be nothing', async (t) => {
+  const { client, segmentFiles, open, append } = start(t, {
+    entry: new URL('./stand-in-shard.js', import.meta.url),
+  });
+  const handle = await open();
+  const log = new PartitionInternalLog(client, handle, segmentFiles, () => 1);
+  await log.replay(() => {});
+  assert.equal((await append(handle, Buffer.from('throw'))).error, 'NOT_LEADER_OR_FOLLOWER');
+  assert.notEqual(handle.state, 'online');
+  await assert.rejects(
+    log.replay(() => {}),
+    KafkaError,
+  );
+});
