@@ -10,7 +10,7 @@
  * ```
  *
  * (lz4_Frame_format.md and lz4_Block_format.md of lz4.) Checksums are not looked at: a batch's own CRC covers all bytes.
- * Written here because no package offers a synchronous decoder that stops at a limit, and the native one measured alike.
+ * Written here because no package offers a synchronous decoder that stops at a limit, and the native one measured slower.
  */
 import { tooLarge, unreadable } from './codec-error.js';
 import { copyLiterals, findRepetitions, repeat, SEARCHED_BYTES_MAX } from './repetitions.js';

@@ -25,6 +25,8 @@ const MAGIC = 0xfd2fb528;
 /** Frames that decoders pass over: sixteen magic numbers, then a length. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const SKIPPABLE_MASK = 0xfffffff0;
+/** Clients send one. Each costs Node's zlib some 40 us however little is in it, and 1 MiB has room for a hundred thousand. */
+const FRAMES_MAX = 1024;
 const SINGLE_SEGMENT_BIT = 0x20;
 const RESERVED_BIT = 0x08;
 const CHECKSUM_BIT = 0x04;
@@ -49,14 +51,24 @@ export function hasZstd(): boolean {
  * UNSUPPORTED_COMPRESSION_TYPE where neither Node.js nor a package can read it.
  */
 export function unfoldZstd(bytes: Uint8Array, bytesMax: number): Uint8Array {
-  const most = mostBytes(bytes, bytesMax);
-  if (most === 0) return Buffer.alloc(0);
-  const room = Math.min(most, bytesMax);
+  const parts: Uint8Array[] = [];
+  let left = bytesMax;
+  for (const { start, end, mostBytes } of framesOf(bytes, bytesMax)) {
+    const part = unfoldFrame(bytes.subarray(start, end), Math.min(mostBytes, left));
+    if (part === null && mostBytes > left) throw tooLarge('zstd', bytes.length, bytesMax);
+    if (part === null) throw unreadable('zstd', 'it unfolds to more than it claims');
+    parts.push(part);
+    left -= part.length;
+  }
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+}
+
+/** null where `room` is too small. Frame by frame, because Node's zlib says nothing about those behind the first. */
+function unfoldFrame(frame: Uint8Array, room: number): Uint8Array | null {
   const node = nodeZstd();
-  const out = node ? nodeUnfold(node, bytes, room) : wasmUnfold(bytes, room);
-  if (out !== null) return out;
-  if (room === bytesMax) throw tooLarge('zstd', bytes.length, bytesMax);
-  throw unreadable('zstd', 'it unfolds to more than it claims');
+  // Neither can be told that there is no room at all; then one byte is one too many.
+  const out = node ? nodeUnfold(node, frame, Math.max(1, room)) : wasmUnfold(frame, Math.max(1, room));
+  return out !== null && out.length <= room ? out : null;
 }
 
 /** @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE where neither Node.js nor a package can write it. */
@@ -80,39 +92,42 @@ function nodeUnfold(node: NodeZstd, bytes: Uint8Array, room: number): Uint8Array
 }
 
 /**
- * What all frames can unfold to at most, without unfolding any. Sizes that the frames declare (contents, and blocks that
- * are not compressed) are held against `bytesMax` here; only compressed blocks have to be tried.
+ * The frames, without those that are to be passed over. Sizes that they declare (of contents, and of blocks that are not
+ * compressed) are held against `bytesMax` here, before anything is unfolded; only compressed blocks have to be tried.
  */
-function mostBytes(bytes: Uint8Array, bytesMax: number): number {
+function framesOf(bytes: Uint8Array, bytesMax: number): Frame[] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let most = 0;
-  let certain = 0;
   if (view.length === 0) throw unreadable('zstd', 'it is empty');
+  const frames: Frame[] = [];
+  let certain = 0;
   for (let at = 0; at < view.length; ) {
+    need(view, at, MAGIC_BYTES + 4);
+    const magic = view.readUInt32LE(at);
+    if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE_MAGIC) {
+      const size = 8 + view.readUInt32LE(at + 4);
+      need(view, at, size);
+      at += size;
+      continue;
+    }
+    if (magic !== MAGIC) throw unreadable('zstd', 'it is no frame');
     const frame = walkFrame(view, at);
-    at = frame.end;
-    most += frame.mostBytes;
     certain += frame.certainBytes;
     if (certain > bytesMax) throw tooLarge('zstd', bytes.length, bytesMax);
+    if (frames.length === FRAMES_MAX) throw unreadable('zstd', `it has more than ${FRAMES_MAX} frames`);
+    frames.push(frame);
+    at = frame.end;
   }
-  return most;
+  return frames;
 }
 
 interface Frame {
+  readonly start: number;
   readonly end: number;
   readonly mostBytes: number;
   readonly certainBytes: number;
 }
 
 function walkFrame(view: Buffer, start: number): Frame {
-  need(view, start, MAGIC_BYTES + 4);
-  const magic = view.readUInt32LE(start);
-  if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE_MAGIC) {
-    const end = start + 8 + view.readUInt32LE(start + 4);
-    need(view, start, end - start);
-    return { end, mostBytes: 0, certainBytes: 0 };
-  }
-  if (magic !== MAGIC) throw unreadable('zstd', 'it is no frame');
   const descriptor = view[start + MAGIC_BYTES];
   if ((descriptor & RESERVED_BIT) !== 0) throw unreadable('zstd', 'a frame has a bit set that means nothing');
   const singleSegment = (descriptor & SINGLE_SEGMENT_BIT) !== 0;
@@ -146,11 +161,11 @@ function walkFrame(view: Buffer, start: number): Frame {
     need(view, at, 4);
     at += 4;
   }
-  if (contentSize < 0) return { end: at, mostBytes: most, certainBytes: certain };
+  if (contentSize < 0) return { start, end: at, mostBytes: most, certainBytes: certain };
   if (contentSize > most || contentSize < certain) {
     throw unreadable('zstd', `it claims to unfold to ${contentSize} bytes, which it cannot`);
   }
-  return { end: at, mostBytes: contentSize, certainBytes: contentSize };
+  return { start, end: at, mostBytes: contentSize, certainBytes: contentSize };
 }
 
 function readContentSize(view: Buffer, at: number, sizeBytes: number): number {

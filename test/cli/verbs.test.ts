@@ -97,6 +97,28 @@ suite('verbs', { skip: brokerIsBuilt ? false : noBroker }, () => {
     assert.match(broken.stderr, /A line is no JSON/);
   });
 
+  for (const codec of ['gzip', 'snappy', 'lz4', 'zstd']) {
+    test(`batches of ${codec} are written, read, found by time and dumped`, async () => {
+      const topic = `packed-${codec}`;
+      const lines = Array.from({ length: 200 }, (_, i) =>
+        JSON.stringify({ payload: `line number ${i}`, ts: 1000 + i }),
+      );
+      await done(['produce', topic, '--json', '-z', codec], `${lines.join('\n')}\n`);
+      const read = (await done(['consume', topic, '--from-beginning', '-e'])).trimEnd().split('\n');
+      assert.deepEqual(
+        read,
+        lines.map((_, i) => `line number ${i}`),
+      );
+      assert.equal(await done(['consume', topic, '--from-time', '1123', '-c', '1']), 'line number 123\n');
+      const folder = join(broker.dataDirectory, `${topic}-0`);
+      const log = join(folder, readdirSync(folder).find((name) => name.endsWith('.log')) ?? '');
+      const dumped = await millrace(['dump-log', '--records', log]);
+      assert.equal(dumped.exitCode, 0, dumped.stderr);
+      assert.match(dumped.stdout, new RegExp(` ${codec}\\n`));
+      assert.match(dumped.stdout, /"payload":"line number 199"/);
+    });
+  }
+
   test('a key leads to the same partition every time, and --partition to the one it names', async () => {
     await done(['topic', 'create', 'spread', '-p', '4']);
     const keys = Array.from({ length: 40 }, (_, index) => `key${index % 10}:${index}`);

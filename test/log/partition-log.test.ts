@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { StorageError } from '../../src/log/storage-error.js';
+import { encodeBatch } from '../../src/record/record.js';
 import { FakeFileSystem, systemError } from './fake-file-system.js';
 import { append, batchOf, DIRECTORY, flush, openLog, readAll, stage } from './testbed.js';
 
@@ -107,6 +108,23 @@ describe('a log', () => {
     assert.equal(log.offsetAtTime(1990, 198), null);
     assert.equal(log.maxTimestamp(100)?.offset, 98);
   });
+
+  for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+    it(`answers look-ups by time to the record inside of a batch, codec ${compression}`, () => {
+      const log = openLog(new FakeFileSystem());
+      const record = (i: number) => ({ value: Buffer.from(big('d')), timestampMs: 1000 + i * 10 });
+      for (let i = 0; i < 40; i += 10) {
+        const records = Array.from({ length: 10 }, (_, j) => record(i + j));
+        assert.equal(stage(log, encodeBatch({ records, compression })).error, 'NONE');
+        log.write();
+      }
+      for (let i = 0; i < 40; i++) {
+        assert.deepEqual(log.offsetAtTime(995 + i * 10, 40), { offset: i, timestampMs: 1000 + i * 10, leaderEpoch: 0 });
+      }
+      assert.equal(log.offsetAtTime(1391, 40), null);
+      assert.equal(log.maxTimestamp(40)?.offset, 39);
+    });
+  }
 
   it('stamps LogAppendTime', () => {
     const files = new FakeFileSystem();
