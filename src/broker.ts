@@ -12,7 +12,7 @@ import type { Services } from './handlers/handler.js';
 import { handlers } from './handlers/handlers.js';
 import { type ClaimedDirectory, claimDataDirectory } from './log/data-directory.js';
 import { nodeFileSystem } from './log/file-system.js';
-import { OFFSETS_TOPIC } from './metadata/internal-topics.js';
+import { catalogueLogConfig, OFFSETS_TOPIC } from './metadata/internal-topics.js';
 import { ProducerIds } from './metadata/producer-ids.js';
 import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
 import { TopicRegistry } from './metadata/topic-registry.js';
@@ -209,7 +209,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         topic: CATALOGUE_TOPIC,
         topicId: ZERO_UUID,
         index: 0,
-        config: { ...config.logConfig(new Map()), flush: 'ack', messageBytesMax: config.batchBytesMax },
+        config: catalogueLogConfig(config),
       });
       const topics = new TopicRegistry({ config, log: internalLog(catalogue), partitions, logger, clock });
       await topics.replay();

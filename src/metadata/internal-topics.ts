@@ -1,8 +1,19 @@
-/** How topics are made that nobody but the broker creates. Main thread. */
+/** How topics are made that nobody but the broker creates, and how the broker's own logs are kept. Main thread. */
 import type { BrokerConfig } from '../config/broker-config.js';
+import type { LogConfig } from '../config/log-config.js';
 import type { TopicCreation } from './topic.js';
 
 export const OFFSETS_TOPIC = '__consumer_offsets';
+
+/** The broker's own logs are on disk before anybody hears of a change, whatever the node's flush mode. */
+export function internalLogConfig(config: BrokerConfig, configs: ReadonlyMap<string, string>): LogConfig {
+  return { ...config.logConfig(configs), flush: 'ack' };
+}
+
+/** The catalogue is all that is known of the topics: retention must never come near it. */
+export function catalogueLogConfig(config: BrokerConfig): LogConfig {
+  return { ...internalLogConfig(config, new Map()), deleted: false, messageBytesMax: config.batchBytesMax };
+}
 
 /** What to create when `name` is wanted and not there: an internal topic's own shape, else the broker's defaults. */
 export function creationOnDemand(name: string, config: BrokerConfig): TopicCreation {

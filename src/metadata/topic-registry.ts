@@ -11,7 +11,7 @@ import type { InternalLog } from '../partition/internal-log.js';
 import type { PartitionHandle, Partitions } from '../partition/partitions.js';
 import { Catalogue } from './catalogue.js';
 import { type BrokerConfigsRecord, type CatalogueRecord, type TopicRecord, topicKey } from './catalogue-record.js';
-import { creationOnDemand } from './internal-topics.js';
+import { creationOnDemand, internalLogConfig } from './internal-topics.js';
 import type { ConfigChanges, ConfigEdit, Topic, TopicCreation } from './topic.js';
 import { checkCreation, checkGrowth, checkTopicConfigs } from './topic-creation.js';
 import { collisionKey } from './topic-name.js';
@@ -131,7 +131,14 @@ export class TopicRegistry {
       checkCreation(creation, this.#byCollisionKey.get(collisionKey(name)), this.#config);
       const internal = creation.internal ?? false;
       if (creation.validateOnly) {
-        return { name, id: ZERO_UUID, internal, partitions: [], configs, logConfig: this.#config.logConfig(configs) };
+        return {
+          name,
+          id: ZERO_UUID,
+          internal,
+          partitions: [],
+          configs,
+          logConfig: this.#logConfigOf(internal, configs),
+        };
       }
       await this.#clearLeftovers(name);
       const id = randomUuid();
@@ -281,7 +288,7 @@ export class TopicRegistry {
   async #applyCreation(record: TopicRecord): Promise<void> {
     const { name, id, internal } = record;
     const configs = this.#usable(name, record.configs, checkTopicConfig);
-    const logConfig = this.#config.logConfig(configs);
+    const logConfig = this.#logConfigOf(internal, configs);
     const topic: LiveTopic = { name, id, internal, partitions: [], configs, logConfig };
     // Taken before partitions are opened, which may take several turns of the event loop.
     this.#byCollisionKey.set(collisionKey(name), name);
@@ -329,8 +336,12 @@ export class TopicRegistry {
     return usable;
   }
 
+  #logConfigOf(internal: boolean, configs: ReadonlyMap<string, string>): LogConfig {
+    return internal ? internalLogConfig(this.#config, configs) : this.#config.logConfig(configs);
+  }
+
   #reconfigure(topic: LiveTopic): void {
-    const logConfig = this.#config.logConfig(topic.configs);
+    const logConfig = this.#logConfigOf(topic.internal, topic.configs);
     if (JSON.stringify(logConfig) === JSON.stringify(topic.logConfig)) return;
     topic.logConfig = logConfig;
     this.#partitions.reconfigure(topic.partitions, logConfig);
@@ -362,7 +373,7 @@ export class TopicRegistry {
         return;
       }
       const configs = this.#usable(name, record.configs, checkTopicConfig);
-      const logConfig = this.#config.logConfig(configs);
+      const logConfig = this.#logConfigOf(record.internal, configs);
       const topic = { name, id, internal: record.internal, partitions: [], configs, logConfig };
       this.#leftovers.set(name, { id, handles: await this.#partitions.grownTo(topic, record.partitions) });
       await this.#clearLeftovers(name);
