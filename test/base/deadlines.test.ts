@@ -60,3 +60,23 @@ test('putting a deadline off asks for no timer', () => {
   deadlines.set(deadline, 1);
   assert.equal(clock.pending, 0);
 });
+
+test('what is cleared before its time asks for no timer of its own, and is not kept until then', () => {
+  const clock = new FakeClock();
+  const deadlines = new Deadlines(clock);
+  let timers = 0;
+  const after = clock.after.bind(clock);
+  clock.after = (delayMs, action) => {
+    timers++;
+    return after(delayMs, action);
+  };
+  // A tail reader: parks for half a second, is let go a millisecond later, comes back.
+  for (let i = 0; i < 10_000; i++) {
+    const deadline = deadlines.create(() => assert.fail('it was cleared'));
+    deadlines.set(deadline, 500);
+    clock.advance(1);
+    deadlines.clear(deadline);
+    assert.ok((deadlines as unknown as { heap: unknown[] }).heap.length < 100);
+  }
+  assert.ok(timers <= 2 * (10_000 / 500), `${timers} timers`);
+});
