@@ -1,6 +1,7 @@
 /** Produce: hands each record batch to its partition's shard and answers when all of them may be acknowledged. Main thread. */
 import type { ErrorName } from '../base/error-code.js';
 import { KafkaError } from '../base/kafka-error.js';
+import { Later } from '../base/later.js';
 import type { Topic } from '../metadata/topic.js';
 import type { AppendResult } from '../partition/partitions.js';
 import { produce } from '../protocol/messages/00-produce.js';
@@ -25,7 +26,7 @@ export const produceHandler = handler(produce, (request, context, services) => {
   const refusal = refusalOf(request);
   let waiting = 0;
   let failed: ErrorName | null = null;
-  let finish: ((response: Response | null) => void) | null = null;
+  let later: Later<Response | null> | null = null;
   const answer = (): Response | null => {
     if (request.acks !== 0) return { responses };
     // Nobody hears an error that belongs to no reply: Kafka's way to tell is to close the connection.
@@ -51,14 +52,13 @@ export const produceHandler = handler(produce, (request, context, services) => {
       waiting++;
       append(services, topic as Topic, index, records as Buffer, (result) => {
         settle(response, result);
-        if (--waiting === 0 && finish !== null) finish(request.acks === 0 ? null : { responses });
+        if (--waiting === 0 && later !== null) later.resolve({ responses });
       });
     }
   }
   if (waiting === 0 || request.acks === 0) return answer();
-  return new Promise<Response | null>((resolve) => {
-    finish = resolve;
-  }) as Promise<Response>;
+  later = new Later<Response | null>();
+  return later;
 });
 
 function append(

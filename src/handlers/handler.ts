@@ -1,5 +1,6 @@
 /** What every handler is: one API, one function from request to response. Main thread. */
 import type { Clock } from '../base/clock.js';
+import type { Later } from '../base/later.js';
 import type { Logger } from '../base/logger.js';
 import type { BrokerConfig } from '../config/load.js';
 import type { GroupCoordinator } from '../coordinator/group/group-coordinator.js';
@@ -39,7 +40,12 @@ export interface RequestContext {
   readonly closed: AbortSignal;
 }
 
-export type Handled<A extends Api> = ResponseOf<A> | Promise<ResponseOf<A>> | null | Promise<null>;
+export type Handled<A extends Api> =
+  | ResponseOf<A>
+  | Promise<ResponseOf<A>>
+  | null
+  | Promise<null>
+  | Later<ResponseOf<A> | null>;
 
 export interface Handler<A extends Api = Api> {
   readonly api: A;

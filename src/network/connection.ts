@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
+import { Later } from '../base/later.js';
 import type { Logger } from '../base/logger.js';
 import { KiB, MiB } from '../base/units.js';
 import { FRAME_PREFIX_BYTES, frameEnd } from '../protocol/frame.js';
@@ -31,7 +32,7 @@ export interface ConnectionShare extends PipeShare {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: Limits;
-  /** Flushes the connection at the end of this turn, together with the others. */
+  /** Calls `connection.flushReady` at the end of this turn, together with the others'. */
   flushSoon(connection: Connection): void;
   /** Calls `connection.onRelieved` when there is room behind the sockets again. */
   holdUntilRelieved(connection: Connection): void;
@@ -90,6 +91,7 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
   /** Bytes in memory of replies that wait for an earlier one. */
   #slotBytes = 0;
   readonly #contexts: (RequestContext | undefined)[] = [];
+  #flushIsDue = false;
   #abort: AbortController | null = null;
   #closed = false;
   #halfClosedAtMs = -1;
@@ -154,10 +156,11 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
     this.#unpause(HELD);
   }
 
-  flush(): void {
-    if (this.#closed) return;
-    this.#pipe.flush();
-    this.#afterSending();
+  /** Sends the replies that became ready in this turn. */
+  flushReady(): void {
+    this.#flushIsDue = false;
+    this.#lastMovedMs = this.share.clock.monotonicMs();
+    this.#flush();
   }
 
   /** Reads nothing more, and closes once what was asked for is answered. */
@@ -253,7 +256,7 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
     } else {
       this.#watchedBytes += bytes;
     }
-    this.flush();
+    this.#flush();
     return true;
   }
 
@@ -286,7 +289,7 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
   #ask(buffer: Buffer, start: number, end: number): void {
     const answer = this.share.dispatch(buffer, start, end, this);
     if (answer === null) return;
-    if (!(answer instanceof Promise)) {
+    if (!(answer instanceof Promise || answer instanceof Later)) {
       if (this.#slots.length === 0) this.#pipe.push(answer);
       else this.#slots.push(this.#settled({ reply: null, settled: false }, answer));
       return;
@@ -322,8 +325,19 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
     if (ready === 0) return;
     if (ready === 1) slots.shift();
     else slots.splice(0, ready);
-    this.#lastMovedMs = this.share.clock.monotonicMs();
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushIsDue) return;
+    this.#flushIsDue = true;
     this.share.flushSoon(this);
+  }
+
+  #flush(): void {
+    if (this.#closed) return;
+    this.#pipe.flush();
+    this.#afterSending();
   }
 
   #refuse(error: unknown): void {
@@ -408,7 +422,7 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
     if (this.#own !== null) {
       this.#start = this.#consume(this.#own, this.#start, this.#filled);
       if (this.#isGone()) return;
-      this.share.flushSoon(this);
+      this.#flushSoon();
     }
     if (this.#paused === 0) {
       // Time in which we did not read is not held against the client.

@@ -1,5 +1,6 @@
 /** From the bytes of one request to the pieces of its reply: header, handler, body, answer. Main thread. */
 import { KafkaError } from '../base/kafka-error.js';
+import { Later } from '../base/later.js';
 import type { Logger } from '../base/logger.js';
 import { decodeRequest } from '../protocol/compile.js';
 import { encodeReply } from '../protocol/frame.js';
@@ -14,7 +15,7 @@ import type { RequestContext } from './request-context.js';
 export type Reply = readonly ReplyPiece[];
 
 /** null: nothing is sent (acks=0). A throw or a rejection closes the connection. */
-export type Answer = Reply | null | Promise<Reply | null>;
+export type Answer = Reply | null | Promise<Reply | null> | Later<Reply | null>;
 
 /** Of a connection, what answering needs. */
 export interface Asker {
@@ -81,10 +82,26 @@ export function createDispatch<Services>({ handlers, services, logger }: Dispatc
     try {
       const context = asker.contextFor(apiVersion, header.clientId);
       const response = handler.handle(request as never, context, services);
-      if (!(response instanceof Promise)) return encode(api, header, response);
-      return response
-        .then((settled: unknown) => encode(api, header, settled))
-        .catch((error: unknown) => refuse(api, header, error));
+      if (!(response instanceof Promise || response instanceof Later)) return encode(api, header, response);
+      const reply = new Later<Reply | null>();
+      const fail = (error: unknown): void => {
+        try {
+          refuse(api, header, error);
+        } catch (refusal) {
+          reply.reject(refusal);
+        }
+      };
+      response.then((settled: unknown) => {
+        let encoded: Reply | null;
+        try {
+          encoded = encode(api, header, settled);
+        } catch (error) {
+          fail(error);
+          return;
+        }
+        reply.resolve(encoded);
+      }, fail);
+      return reply;
     } catch (error) {
       return refuse(api, header, error);
     }

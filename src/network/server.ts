@@ -95,7 +95,7 @@ export class Server {
   readonly #bound: ListenAddress[] = [];
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
-  readonly #toFlush = new Set<Connection>();
+  #toFlush: Connection[] = [];
   readonly #held = new Set<Connection>();
   #waitsForRelief = false;
   #sweep: TimerHandle | null = null;
@@ -226,7 +226,6 @@ export class Server {
 
   #onClosed(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
-    this.#toFlush.delete(connection);
     this.#held.delete(connection);
     const left = (this.#perAddress.get(connection.clientHost) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(connection.clientHost, left);
@@ -235,14 +234,14 @@ export class Server {
   }
 
   #flushSoon(connection: Connection): void {
-    if (this.#toFlush.size === 0) process.nextTick(this.#flush);
-    this.#toFlush.add(connection);
+    if (this.#toFlush.length === 0) process.nextTick(this.#flush);
+    this.#toFlush.push(connection);
   }
 
   readonly #flush = (): void => {
-    const connections = [...this.#toFlush];
-    this.#toFlush.clear();
-    for (const connection of connections) connection.flush();
+    const connections = this.#toFlush;
+    this.#toFlush = [];
+    for (const connection of connections) connection.flushReady();
   };
 
   #holdUntilRelieved(connection: Connection): void {
