@@ -95,12 +95,12 @@ async function waitAndFind(
   services: Services,
 ): Promise<Found[]> {
   const { clock, partitions, purgatory } = services;
-  const bytesMax = Math.min(request.maxBytes, services.config.get('fetch.max.bytes'));
+  const bytesMax = Math.max(0, Math.min(request.maxBytes, services.config.get('fetch.max.bytes')));
   const bytesMin = Math.min(request.minBytes, bytesMax);
   const deadlineMs = clock.monotonicMs() + request.maxWaitMs;
   for (;;) {
     const handles: PartitionHandle[] = [];
-    const found = await findAll(wanted, usesTopicIds, services, handles);
+    const found = await findAll(wanted, bytesMax, usesTopicIds, services, handles);
     const bytes = keepWithin(found, bytesMax);
     const leftMs = deadlineMs - clock.monotonicMs();
     if (bytes >= bytesMin || leftMs <= 0 || handles.length === 0) return found;
@@ -121,6 +121,7 @@ async function waitAndFind(
 /** Looks at every wanted partition, in order; the shards that must be asked are asked at the same time. */
 async function findAll(
   wanted: ReadonlyMap<string, FetchPartition>,
+  bytesMax: number,
   usesTopicIds: boolean,
   services: Services,
   handles: PartitionHandle[],
@@ -128,7 +129,7 @@ async function findAll(
   const found: (Found | Promise<Found>)[] = [];
   let mustWait = false;
   for (const partition of wanted.values()) {
-    const one = find(partition, usesTopicIds, services, handles);
+    const one = find(partition, bytesMax, usesTopicIds, services, handles);
     if (one instanceof Promise) mustWait = true;
     found.push(one);
   }
@@ -137,6 +138,7 @@ async function findAll(
 
 function find(
   wanted: FetchPartition,
+  bytesMax: number,
   usesTopicIds: boolean,
   services: Services,
   handles: PartitionHandle[],
@@ -155,7 +157,9 @@ function find(
   if (wanted.currentLeaderEpoch >= 0 && wanted.currentLeaderEpoch !== leaderEpoch) {
     return failed(wanted, wanted.currentLeaderEpoch < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH');
   }
-  const read = partitions.read(handle, wanted.fetchOffset, wanted.maxBytes);
+  // A partition may name any number, also below zero; its first batch it gets in any case (KIP-74).
+  const partitionBytesMax = Math.max(0, Math.min(wanted.maxBytes, bytesMax));
+  const read = partitions.read(handle, wanted.fetchOffset, partitionBytesMax);
   const toFound = ({ error, records }: { error: ErrorName; records: FileRecords | null }): Found =>
     error === 'NONE'
       ? { wanted, error, highWatermark, lastStableOffset, logStartOffset, records }
