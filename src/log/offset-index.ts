@@ -9,7 +9,7 @@
  * appended since the entry before (Apache Kafka's rule, so that its tools agree).
  */
 import type { FilePosition, Offset } from '../base/units.js';
-import { readInt32, writeInt32 } from '../record/int.js';
+import { readInt32, readUint32, writeInt32 } from '../record/int.js';
 import type { FileSystem } from './file-system.js';
 
 export const OFFSET_ENTRY_BYTES = 8;
@@ -95,7 +95,8 @@ export class OffsetIndexFile implements OffsetEntries {
 
   positionAt(entry: number): FilePosition {
     this.files.read(this.fd, this.entry, 4, 4, entry * OFFSET_ENTRY_BYTES + 4);
-    return readInt32(this.entry, 4);
+    // Never negative, whatever became of the file: a place beyond the segment's end is found to be wrong, one before its start cannot be read.
+    return readUint32(this.entry, 4);
   }
 }
 
