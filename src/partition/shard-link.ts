@@ -81,7 +81,8 @@ export class ShardLink {
     this.commands = new RingProducer(commands);
     this.completions = new RingConsumer(completions);
     const memory: ShardMemory = { ...shared, commands, completions };
-    this.worker = new Worker(entry, { name, workerData: memory, stdin: false });
+    // Flags of the program that embeds the broker are not for its threads: some of them (--input-type) end a worker at once.
+    this.worker = new Worker(entry, { name, workerData: memory, stdin: false, execArgv: [] });
     this.worker.on('error', (error) => {
       this.failure = error instanceof Error ? error : new Error(String(error));
     });

@@ -24,7 +24,7 @@ export function createSideJobs(entry: URL, logger: Logger): SideJobs {
   // Made at first use: an idle broker has no thread for it.
   let pool: Piscina | null = null;
   const run = async (job: object, what: string): Promise<boolean> => {
-    pool ??= new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000 });
+    pool ??= new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000, execArgv: [] });
     try {
       await pool.run(job, { name: 'runSideJob' });
       return true;

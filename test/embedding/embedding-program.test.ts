@@ -51,6 +51,18 @@ suite('a program that embedded the broker ends by itself', () => {
     assert.match(await outcomeInProcess({ course: 'refused', folder }), /is in use by process \d+/);
   });
 
+  test('as a process with flags that no thread could take', async () => {
+    const folder = temporaryFolder('embedding');
+    const script = `
+      import { createBroker } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
+      const broker = await createBroker({ settings: { 'log.dirs': ${JSON.stringify(folder)}, listeners: 'PLAINTEXT://127.0.0.1:0' } });
+      await broker.start();
+      await broker.close();
+      process.stdout.write('closed');`;
+    const { code, stdout, stderr } = await runTool(process.execPath, ['--input-type=module', '--eval', script]);
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'closed', stderr: '' });
+  });
+
   for (const course of ['use', 'closed while starting'] as const) {
     test(`as a worker of its host: ${course}`, async () => {
       assert.equal(await outcomeInWorker({ course, folder: temporaryFolder('embedding') }), outcomes[course]);
