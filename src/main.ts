@@ -13,6 +13,8 @@ const SAME_SIGNAL_MS = 1000;
 
 function commandName(): string {
   const entry = process.argv[1] ?? 'millrace';
+  // What npx runs lies on no one's path but its own.
+  if (process.env.npm_command === 'exec') return 'npx millrace';
   return basename(entry).startsWith('main.') ? `node ${shellWord(relative(process.cwd(), entry))}` : basename(entry);
 }
 

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const testFolder = join(root, 'dist', 'test');
-/** Suites that start many brokers or other people's programs: after the quick ones, or not at all. */
-const slowFolders = ['crash', 'clients'];
+/** What starts many brokers, other people's programs or installations: after the quick ones, or not at all. */
+const slowPlaces = ['crash/', 'clients/', 'start/fresh-clone.', 'start/package.'];
 const minuteMs = 60_000;
 /** A guard against a test that hangs, not a measure of speed. */
 const hungAfterMs = { quick: 5 * minuteMs, slow: 20 * minuteMs };
@@ -98,7 +98,8 @@ if (launch.status !== 0) {
   // Words after `npm test --` choose test files by a part of their path, and leave the checks out.
   const wanted = process.argv.slice(2);
   const files = testFiles().filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)));
-  const isSlow = (path) => slowFolders.includes(relative(testFolder, path).split(/[/\\]/)[0]);
+  const isSlow = (path) =>
+    slowPlaces.some((place) => relative(testFolder, path).replaceAll('\\', '/').startsWith(place));
   if (wanted.length === 0) {
     await Promise.all([
       check('format and lint', '@biomejs/biome/bin/biome', ['check', '--error-on-warnings']),

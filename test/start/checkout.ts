@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { projectRoot } from '../project-root.js';
 import { temporaryFolder } from '../temp-folder.js';
 
-/** Without tests, which are no part of the product: the build is the shorter for it. */
+/** Without tests and benches, which no broker needs: the build is the shorter for it. */
 export function copyOfCheckout(): string {
   const folder = join(temporaryFolder('checkout'), 'millrace');
   mkdirSync(folder);
-  for (const entry of ['package.json', 'package-lock.json', 'tsconfig.json', 'src', 'workers', 'bench']) {
+  for (const entry of ['package.json', 'package-lock.json', 'tsconfig.json', 'src', 'workers']) {
     cpSync(join(projectRoot, entry), join(folder, entry), { recursive: true });
   }
   symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'), 'dir');

@@ -1,7 +1,5 @@
 /** `npm start` in a checkout whose packages are installed: builds what changed, hands flags and signals on. Test process. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -40,23 +38,9 @@ test('npm start', {
 
   await t.test('Ctrl-C, which a terminal sends to npm and the broker alike, is one stop', async (t) => {
     const folder = temporaryFolder('start');
-    const [program, ...args] = command;
-    const npm = spawn(program, [...args, ...flagsFor(folder)], {
-      cwd,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const group = -(npm.pid as number);
-    t.after(() => npm.exitCode === null && process.kill(group, 'SIGKILL'));
-    let stdout = '';
-    npm.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    const closed = once(npm, 'close');
-    while (!stdout.includes('  try ')) await once(npm.stdout, 'data');
-    process.kill(group, 'SIGINT');
-    const [code] = await closed;
-    assert.equal(code, 0);
+    const serve = start(t, folder);
+    await serve.listening();
+    assert.equal((await serve.interrupt()).code, 0);
     assert.ok(existsSync(join(folder, '.kafka_cleanshutdown')));
   });
 

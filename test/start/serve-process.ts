@@ -18,8 +18,10 @@ export interface Ended {
 export interface ServeOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Instead of {@link serveCommand}. */
+  /** Instead of {@link serveCommand}; then in a process group of its own, as below a terminal. */
   readonly command?: readonly string[];
+  /** Killed then; 90 s unless given. */
+  readonly hungAfterMs?: number;
 }
 
 export const serveCommand: readonly string[] = [process.execPath, brokerEntry, 'serve'];
@@ -35,17 +37,19 @@ export class ServeProcess {
   /** When the process is gone and all its output was read. */
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
+  readonly #hasGroup: boolean;
 
-  private constructor(args: readonly string[], { env, cwd, command }: ServeOptions) {
+  private constructor(args: readonly string[], { env, cwd, command, hungAfterMs }: ServeOptions) {
     const [program, ...front] = command ?? serveCommand;
     const child = spawn(program, [...front, ...args], {
       cwd,
       env: { ...plainEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: HUNG_AFTER_MS,
-      killSignal: 'SIGKILL',
+      detached: command !== undefined,
     });
     this.#child = child;
+    this.#hasGroup = command !== undefined;
+    const hung = setTimeout(() => this.killAll(), hungAfterMs ?? HUNG_AFTER_MS);
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
@@ -54,14 +58,17 @@ export class ServeProcess {
     });
     this.ended = new Promise((resolve, reject) => {
       child.once('error', reject);
-      child.once('close', (code, signal) => resolve({ code, signal, stdout: this.stdout, stderr: this.stderr }));
+      child.once('close', (code, signal) => {
+        clearTimeout(hung);
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
+      });
     });
   }
 
   static spawn(t: TestContext, args: readonly string[], options: ServeOptions = {}): ServeProcess {
     const serve = new ServeProcess(args, options);
     t.after(async () => {
-      serve.kill('SIGKILL');
+      serve.killAll();
       await serve.ended;
     });
     return serve;
@@ -73,6 +80,25 @@ export class ServeProcess {
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** Ctrl-C: the terminal tells every process of the group. */
+  interrupt(): Promise<Ended> {
+    process.kill(-this.pid, 'SIGINT');
+    return this.ended;
+  }
+
+  /** With what it started; does nothing where all are gone. */
+  private killAll(): void {
+    if (!this.#hasGroup) {
+      this.kill('SIGKILL');
+      return;
+    }
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   /** Resolves when stdout shows it; rejects where the process ends before. */
