@@ -5,7 +5,7 @@
  * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
  * apart from its neighbours when it dies.
  */
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { Logger } from '../base/logger.js';
 
 export interface SideJobs {
@@ -21,12 +21,16 @@ export interface SideJobs {
 }
 
 export function createSideJobs(entry: URL, logger: Logger): SideJobs {
-  // Made at first use: an idle broker has no thread for it.
-  let pool: Piscina | null = null;
+  // Loaded and made at first use: a start does not wait for it, an idle broker has no thread for it.
+  let pool: Promise<Piscina> | null = null;
+  const open = async (): Promise<Piscina> => {
+    const { Piscina } = await import('piscina');
+    return new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000, execArgv: [] });
+  };
   const run = async (job: object, what: string): Promise<boolean> => {
-    pool ??= new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000, execArgv: [] });
+    pool ??= open();
     try {
-      await pool.run(job, { name: 'runSideJob' });
+      await (await pool).run(job, { name: 'runSideJob' });
       return true;
     } catch (error) {
       logger.warn({ job: (job as { kind?: string }).kind, error: (error as Error).message }, what);
@@ -46,7 +50,7 @@ export function createSideJobs(entry: URL, logger: Logger): SideJobs {
       await run({ kind: 'checkpoint', directory, progress }, what);
     },
     close: async () => {
-      await pool?.close();
+      await (await pool)?.close();
     },
   };
 }
