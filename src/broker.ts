@@ -187,7 +187,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
       nodeId: config.nodeId,
       clusterId: config.get('cluster.id'),
     });
+    let fatal: string | null = null;
     const sideJobs = createSideJobs(SIDE_JOB_ENTRY, logger);
+    if (directory.garbage.length > 0) void sideJobs.delete(directory.garbage);
     const partitions = new PartitionClient({
       shardEntry: SHARD_ENTRY,
       shards: this.shardCount,
@@ -200,7 +202,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
       logger,
       segmentFiles,
       sideJobs,
-      onFatal: (reason) => void this.fail(reason),
+      onFatal: (reason) => {
+        fatal = reason;
+        void this.fail(reason);
+      },
     });
     try {
       const internalLog = (handle: Parameters<PartitionClient['opened']>[0]): InternalLog =>
@@ -245,6 +250,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       };
       // A coordinator that cannot be read yet answers so itself, and must not keep the others from serving.
       await this.patience(groups.load(), RECOVERY_PATIENCE_MS);
+      // Nothing was running yet that could have been closed over it.
+      if (fatal !== null) throw new Error(`The broker cannot start: ${fatal}`);
       gate.open(createDispatch({ handlers, services, logger }), partitions);
       logger.info(
         {

@@ -36,6 +36,8 @@ const LOCK_FILE = '.lock';
 const OWNER_FILE = 'millrace.pid';
 /** Raised when an older broker could no longer read what a newer one writes. */
 const ON_DISK_VERSION = 1;
+const PARTITION_FOLDER = /^.+-\d+$/;
+const DELETED_FOLDER = /^.+\.[\w-]{22}-delete$/;
 
 /** The folder cannot be used; the message is one sentence for the operator. */
 export class DataDirectoryError extends Error {
@@ -50,6 +52,8 @@ export interface ClaimedDirectory {
   /** By `topic partition`. */
   readonly recoveryPoints: ReadonlyMap<string, Offset>;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
+  /** Folders of deleted partitions that the last owner did not come to delete. */
+  readonly garbage: readonly string[];
   /** Gives the folder back; `clean` says that every log was closed and nothing is left to scan; null leaves what is known of the logs as it was. */
   release(clean: boolean, progress: Iterable<DirectoryProgress> | null): void;
 }
@@ -92,18 +96,25 @@ export function claimDataDirectory(
     const recoveryPoints = readOffsetCheckpoint(files, path, RECOVERY_POINT_FILE);
     const logStartOffsets = readOffsetCheckpoint(files, path, LOG_START_FILE) ?? new Map<string, Offset>();
     const marked = takeCleanShutdownMarker(files, path);
+    const found = files.readdir(path);
     return {
       path,
       clusterId: meta.clusterId,
-      // A fresh folder has nothing to scan.
-      clean: existing === null || (marked && recoveryPoints !== null),
+      // A fresh folder has nothing to scan; one that only lost its name has.
+      clean:
+        (existing === null && !found.some((name) => PARTITION_FOLDER.test(name))) ||
+        (marked && recoveryPoints !== null),
       recoveryPoints: recoveryPoints ?? new Map<string, Offset>(),
       logStartOffsets,
+      garbage: found.filter((name) => DELETED_FOLDER.test(name)).map((name) => join(path, name)),
       release: (clean, progress) => {
-        if (progress !== null) writeProgress(files, path, progress);
-        if (clean) writeCleanShutdownMarker(files, path);
-        files.unlink(join(path, OWNER_FILE));
-        files.close(lockFd);
+        try {
+          if (progress !== null) writeProgress(files, path, progress);
+          if (clean) writeCleanShutdownMarker(files, path);
+        } finally {
+          files.unlink(join(path, OWNER_FILE));
+          files.close(lockFd);
+        }
       },
     };
   } catch (error) {
