@@ -6,6 +6,7 @@ import type * as Koffi from 'koffi';
 /** Which calls work on this machine. Whoever wants one has a road without it. */
 export interface Available {
   readonly sendfile: boolean;
+  readonly send: boolean;
   readonly syncfs: boolean;
   readonly setsockopt: boolean;
   readonly preadNoWait: boolean;
@@ -19,6 +20,8 @@ const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const POSIX_FADV_WILLNEED = 3;
 const POSIX_FADV_DONTNEED = 4;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
 const RWF_NOWAIT = 0x8;
 const F_SETLK = 6;
 const F_WRLCK = 1;
@@ -34,6 +37,7 @@ type IntCall = (...args: unknown[]) => number;
 interface Libc {
   readonly errno: () => number;
   readonly sendfile: IntCall | null;
+  readonly send: IntCall | null;
   readonly syncfs: IntCall | null;
   readonly setsockopt: IntCall | null;
   readonly preadv2: IntCall | null;
@@ -44,6 +48,7 @@ interface Libc {
 
 const SIGNATURES = {
   sendfile: 'int64_t sendfile(int out_fd, int in_fd, void *offset, size_t count)',
+  send: 'int64_t send(int fd, const void *bytes, size_t length, int flags)',
   syncfs: 'int syncfs(int fd)',
   setsockopt: 'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
   preadv2: 'int64_t preadv2(int fd, const void *iov, int count, int64_t offset, int flags)',
@@ -63,6 +68,7 @@ function nothing(why: string): Libc {
   return {
     errno: () => 0,
     sendfile: null,
+    send: null,
     syncfs: null,
     setsockopt: null,
     preadv2: null,
@@ -96,6 +102,7 @@ function load(): Libc {
     }
   };
   const sendfile = bind('sendfile');
+  const send = bind('send');
   const syncfs = bind('syncfs');
   const setsockopt = bind('setsockopt');
   const preadv2 = bind('preadv2');
@@ -105,6 +112,7 @@ function load(): Libc {
   return {
     errno: () => koffi.errno(),
     sendfile,
+    send,
     syncfs,
     setsockopt,
     preadv2,
@@ -123,6 +131,9 @@ function firstLine(error: unknown): string {
 export const available: Available = {
   get sendfile() {
     return libc().sendfile !== null;
+  },
+  get send() {
+    return libc().send !== null;
   },
   get syncfs() {
     return libc().syncfs !== null;
@@ -164,6 +175,16 @@ export function sendfile(socketFd: number, fileFd: number, position: number, len
   offsetScratch[0] = position >>> 0;
   offsetScratch[1] = Math.floor(position / 2 ** 32);
   return result(call(socketFd, fileFd, offsetScratch, length));
+}
+
+/**
+ * Hands the first `length` bytes to a socket without waiting and without a signal. Answers the bytes taken, or the negative
+ * errno (-{@link EAGAIN}: the send buffer is full).
+ */
+export function send(socketFd: number, bytes: Uint8Array, length: number): number {
+  const call = libc().send;
+  if (!call) throw new Error(libc().missing);
+  return result(call(socketFd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 /** Sets SO_SNDBUF (the kernel doubles it for its own bookkeeping). Answers 0 or the negative errno. */

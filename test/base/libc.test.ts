@@ -37,8 +37,8 @@ function koffiIsInstalled(): boolean {
   }
 }
 
-test('sendfile moves a range to a socket, and answers 0 at the end and an errno on a bad descriptor', async (t) => {
-  if (lacks(t, 'sendfile')) return;
+test('send and sendfile move bytes to a socket, and answer 0 at the end and an errno on a bad descriptor', async (t) => {
+  if (lacks(t, 'sendfile') || lacks(t, 'send')) return;
   const path = join(folder, 'sent');
   writeFileSync(path, 'the quick brown fox');
   const fd = openSync(path, 'r');
@@ -51,12 +51,14 @@ test('sendfile moves a range to a socket, and answers 0 at the end and an errno 
   assert.equal(libc.sendfile(socketFd, fd, 19, 5), 0);
   assert.equal(libc.sendfile(socketFd, fd, 2 ** 33 + 5, 5), 0);
   assert.ok(libc.sendfile(socketFd, -1, 0, 5) < 0);
+  assert.equal(libc.send(socketFd, Buffer.from('xx jumps').subarray(2), 3), 3);
+  assert.equal(libc.send(fd, Buffer.from('x'), 1), -88); // ENOTSOCK
   assert.equal(libc.setSendBuffer(socketFd, 102_400), 0);
   assert.equal(libc.setSendBuffer(fd, 102_400), -88); // ENOTSOCK
   socket.end();
   const received: Buffer[] = [];
   for await (const chunk of client) received.push(chunk as Buffer);
-  assert.equal(Buffer.concat(received).toString(), 'quick brown');
+  assert.equal(Buffer.concat(received).toString(), 'quick brown ju');
   closeSync(fd);
   await new Promise((resolve) => server.close(resolve));
 });
