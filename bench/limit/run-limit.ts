@@ -1,9 +1,10 @@
 /** Starts a limit program and drives it with the same load client that drives the brokers. Process of `millrace bench`. */
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { logLineBatch } from '../load/batches.js';
-import type { Limit, LoadCell } from '../load/cells.js';
+import type { Limit, LoadCell, LoadLimit, TimedLimit } from '../load/cell.js';
 import { Child } from '../load/child.js';
 import type { Job, JobResult } from '../load/job.js';
 import { runBlaster } from '../load/run-blaster.js';
@@ -18,6 +19,14 @@ export function limitName(limit: Limit): string {
       return limit.way === 'sendfile' ? 'limit: sendfile' : 'limit: copied file';
     case 'flush':
       return 'limit: write and flush';
+    case 'round-trip':
+      return 'limit: echo, one at a time';
+    case 'disk-read':
+      return 'limit: file from the disk';
+    case 'node':
+      return 'limit: node -e 0';
+    case 'recover':
+      return 'limit: read and CRC';
   }
 }
 
@@ -27,7 +36,12 @@ const flushFiles = 16;
 const fetchFileBytes = 256 * 1024 * 1024;
 const fetchBatchBytes = 64 * 1024;
 
-export async function runLimit(limit: Limit, cell: LoadCell, directory: string, seconds: number): Promise<JobResult> {
+export async function runLimit(
+  limit: LoadLimit,
+  cell: LoadCell,
+  directory: string,
+  seconds: number,
+): Promise<JobResult> {
   const home = await mkdtemp(join(directory, 'limit-'));
   try {
     switch (limit.kind) {
@@ -42,17 +56,50 @@ export async function runLimit(limit: Limit, cell: LoadCell, directory: string, 
           return { ...job, kind: 'pour' };
         });
       case 'echo':
-        return await driven('echo', [limitTopic], cell, seconds, (job) => job);
+        return await driven('echo', [limitTopic], cell, seconds, (job) => {
+          return job.kind === 'connections' ? { ...job, kind: 'produce', acks: 1 } : job;
+        });
+      case 'round-trip':
+        return await driven('echo', [limitTopic], cell, seconds, (job) => {
+          if (job.kind !== 'end-to-end') throw new Error('only what goes end to end is held against one round trip');
+          return { ...job, kind: 'produce', connections: 1, inFlight: 1 };
+        });
+      case 'disk-read': {
+        const child = start('disk-read', [home, String(diskReadBytes)]);
+        return JSON.parse(await child.firstLine()) as JobResult;
+      }
       case 'fetch': {
         const path = join(home, 'file');
         const batchBytes = await writeBatches(path);
-        return await driven('fetch', [limitTopic, path, String(batchBytes), limit.way], cell, seconds, (job) => job);
+        return await driven('fetch', [limitTopic, path, String(batchBytes), limit.way], cell, seconds, (job) => {
+          if (job.kind !== 'fan-out') return job;
+          return { ...job, kind: 'fetch', connections: job.consumers };
+        });
       }
     }
   } finally {
     await rm(home, { recursive: true, force: true });
   }
 }
+
+/** Milliseconds from the start of the program to its end, or what the program itself says that it took. */
+export async function runTimedLimit(limit: TimedLimit, directory: string): Promise<number> {
+  if (limit.kind === 'node') {
+    const startedMs = performance.now();
+    const { status } = spawnSync(process.execPath, ['-e', '0']);
+    if (status !== 0) throw new Error(`node -e 0 ended with ${status}`);
+    return performance.now() - startedMs;
+  }
+  const home = await mkdtemp(join(directory, 'limit-'));
+  try {
+    return Number(await start('recover', [home, String(limit.bytes)]).firstLine());
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** Enough to be read for some tenths of a second from a fast disk. */
+const diskReadBytes = 1024 * 1024 * 1024;
 
 const limitTopic = 'limit';
 
@@ -72,7 +119,7 @@ async function driven(
   try {
     const port = Number(await child.firstLine());
     const broker = { host: '127.0.0.1', port, pid: child.pid };
-    return await runBlaster(change(cell.job({ broker, topic: limitTopic, seconds })));
+    return await runBlaster(change(cell.job({ broker, topic: limitTopic, loadedTopic: null, seconds })));
   } finally {
     await child.stop();
   }

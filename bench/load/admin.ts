@@ -106,9 +106,22 @@ export async function openWhenUp(host: string, port: number, check: () => void):
 export async function firstAck(host: string, port: number, batch: Buffer, check: () => void): Promise<void> {
   const admin = await openWhenUp(host, port, check);
   await admin.createTopic('first', 1, []);
-  for (;;) {
-    const error = await admin.produce('first', batch);
-    if (error === 'NONE') break;
+  await untilAcknowledged(admin, 'first', batch, check);
+}
+
+/** Waits until a batch sent to a topic that is there already is acknowledged. */
+export async function firstAckOf(
+  topic: string,
+  host: string,
+  port: number,
+  batch: Buffer,
+  check: () => void,
+): Promise<void> {
+  await untilAcknowledged(await openWhenUp(host, port, check), topic, batch, check);
+}
+
+async function untilAcknowledged(admin: Admin, topic: string, batch: Buffer, check: () => void): Promise<void> {
+  while ((await admin.produce(topic, batch)) !== 'NONE') {
     check();
     await seconds(0.002);
   }

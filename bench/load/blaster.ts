@@ -1,9 +1,12 @@
 /** The load client: a process of its own that runs one job, given as JSON in its argument, and prints the result as JSON. */
+import { runConnectionsJob } from './connections-job.js';
 import { runEndToEndJob } from './end-to-end-job.js';
+import { runFanOutJob } from './fan-out-job.js';
 import { runFetchJob } from './fetch-job.js';
 import type { Job, JobResult } from './job.js';
 import { runPourJob } from './pour-job.js';
 import { runProduceJob } from './produce-job.js';
+import { runTailJob } from './tail-job.js';
 
 function run(job: Job): Promise<JobResult> {
   switch (job.kind) {
@@ -15,6 +18,12 @@ function run(job: Job): Promise<JobResult> {
       return runFetchJob(job);
     case 'end-to-end':
       return runEndToEndJob(job);
+    case 'tail':
+      return runTailJob(job);
+    case 'fan-out':
+      return runFanOutJob(job);
+    case 'connections':
+      return runConnectionsJob(job);
   }
 }
 

@@ -1,79 +1,76 @@
-/** The cells of the bench: one row of work each, the same for every broker. Runs in the process of `millrace bench`. */
-import type { FlushPolicy, RunningBroker } from './broker.js';
-import type { BatchShape, Job } from './job.js';
+/** The cells of the bench and the sets that they belong to. Runs in the process of `millrace bench`. */
+import type { FlushPolicy } from './broker.js';
+import type { Cell, CellSet, LoadCell, LoadLimit, RestartCell, RunOptions } from './cell.js';
+import type { BatchShape } from './job.js';
 
-/** Which limit programs are measured beside a cell. */
-export type Limit =
-  | { readonly kind: 'receive' }
-  | { readonly kind: 'echo' }
-  | { readonly kind: 'fetch'; readonly way: 'sendfile' | 'copy' }
-  | { readonly kind: 'flush'; readonly batchBytes: number; readonly batchesPerFile: number };
-
-export interface RunOptions {
-  readonly broker: RunningBroker;
-  readonly topic: string;
-  readonly seconds: number;
-}
-
-interface CellBase {
-  readonly name: string;
-  readonly title: string;
-  readonly limits: readonly Limit[];
-}
-
-/** Work that the load client does against a running broker. */
-export interface LoadCell extends CellBase {
-  readonly kind: 'load';
-  readonly flush: FlushPolicy;
-  readonly partitions: number;
-  /** Bytes that the topic holds before the clock starts; 0 for a topic made anew for each run. */
-  readonly preloadBytes: number;
-  readonly job: (options: RunOptions) => Job;
-}
-
-/** From an empty folder to the first acknowledgement, and idle after it. */
-export interface StartCell extends CellBase {
-  readonly kind: 'start';
-}
-
-export type Cell = LoadCell | StartCell;
-
-const partitions = 16;
+const defaultPartitions = 16;
 const KiB = 1024;
 const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
 const warmUpSeconds = 1;
 
 const lines = (batchBytes: number): BatchShape => ({ kind: 'log-lines', batchBytes });
-const single: BatchShape = { kind: 'blobs', recordBytes: 100, records: 1 };
-/** A batch that holds one such record takes this much of a log. */
-const singleBatchBytes = 172;
+const blobs = (recordBytes: number, records: number): BatchShape => ({ kind: 'blobs', recordBytes, records });
+const single = blobs(100, 1);
 
-function produceCell(
-  name: string,
-  title: string,
-  flush: FlushPolicy,
-  connections: number,
-  inFlight: number,
-  shape: BatchShape,
-): LoadCell {
-  const batchBytes = shape.kind === 'log-lines' ? shape.batchBytes : singleBatchBytes;
-  const limits: Limit[] =
+/** What a batch takes of a log, near enough for the flush limit. */
+function batchBytesOf(shape: BatchShape): number {
+  return shape.kind === 'log-lines' ? shape.batchBytes : 61 + shape.records * (shape.recordBytes + 11);
+}
+
+function target({ broker, topic, seconds }: RunOptions) {
+  const { host, port, pid } = broker;
+  return { host, port, topic, serverPid: pid, warmUpSeconds, seconds };
+}
+
+/** What most load cells have in common. */
+const plain = {
+  kind: 'load',
+  flush: 'never',
+  judgedBy: 'megabytesPerSecond',
+  preloadBytes: 0,
+  partitions: defaultPartitions,
+  background: () => [],
+  cold: false,
+  fresh: false,
+  stalls: false,
+} as const;
+
+interface Producing {
+  readonly set: CellSet;
+  readonly shape: BatchShape;
+  readonly connections?: number;
+  readonly inFlight?: number;
+  readonly flush?: FlushPolicy;
+  readonly partitions?: number;
+  /** Counts from the first batch that any partition ever gets. */
+  readonly fromFirstTouch?: boolean;
+  readonly stalls?: boolean;
+}
+
+function produceCell(name: string, work: string, producing: Producing): LoadCell {
+  const { set, shape, connections = 4, inFlight = 4, flush = 'never', stalls = false } = producing;
+  const { partitions = defaultPartitions, fromFirstTouch = false } = producing;
+  const small = shape === single;
+  const batchesPerFile = Math.ceil((connections * inFlight) / partitions);
+  const limit: LoadLimit =
     flush === 'ack'
-      ? [{ kind: 'flush', batchBytes, batchesPerFile: Math.ceil((connections * inFlight) / partitions) }]
-      : shape === single
-        ? [{ kind: 'echo' }]
-        : [{ kind: 'receive' }];
+      ? { kind: 'flush', batchBytes: batchBytesOf(shape), batchesPerFile }
+      : { kind: small ? 'echo' : 'receive' };
   return {
-    kind: 'load',
+    ...plain,
     name,
-    title,
+    title: `${work}, ${connections} x ${inFlight} in flight, ${flush === 'ack' ? 'acks=all, on disk first' : 'acks=1'}`,
+    set,
+    judgedBy: small ? 'requestsPerSecond' : 'megabytesPerSecond',
+    limits: [limit],
     flush,
-    limits,
     partitions,
-    preloadBytes: 0,
+    stalls,
     job: (options) => ({
       kind: 'produce',
       ...target(options),
+      ...(fromFirstTouch ? { warmUpSeconds: 0 } : {}),
       partitions,
       connections,
       inFlight,
@@ -83,41 +80,49 @@ function produceCell(
   };
 }
 
-function fetchCell(name: string, title: string, connections: number, fetchBytes: number): LoadCell {
+function fetchCell(name: string, work: string, set: CellSet, connections: number, fetchBytes: number): LoadCell {
   return {
-    kind: 'load',
+    ...plain,
     name,
-    title,
-    flush: 'never',
+    title: work,
+    set,
     limits: [
       { kind: 'fetch', way: 'sendfile' },
       { kind: 'fetch', way: 'copy' },
     ],
-    partitions,
     preloadBytes: 512 * MiB,
-    job: (options) => ({ kind: 'fetch', ...target(options), partitions, connections, fetchBytes }),
+    job: (options) => ({
+      kind: 'fetch',
+      ...target(options),
+      partitions: defaultPartitions,
+      connections,
+      fetchBytes,
+    }),
   };
 }
 
 function endToEndCell(
   name: string,
-  title: string,
+  work: string,
+  set: CellSet,
   flush: FlushPolicy,
   shape: BatchShape,
   batchesPerSecond: number,
 ): LoadCell {
+  const partitions = 4;
   return {
-    kind: 'load',
+    ...plain,
     name,
-    title,
+    title: `end to end, open loop, ${work}`,
+    set,
+    judgedBy: 'p50Ms',
     flush,
-    limits: [],
-    partitions: 4,
-    preloadBytes: 0,
+    limits: [{ kind: 'round-trip' }],
+    partitions,
     job: (options) => ({
       kind: 'end-to-end',
       ...target(options),
-      partitions: 4,
+      partitions,
       acks: flush === 'ack' ? -1 : 1,
       shape,
       batchesPerSecond,
@@ -125,47 +130,245 @@ function endToEndCell(
   };
 }
 
-function target({ broker, topic, seconds }: RunOptions) {
-  const { host, port, pid } = broker;
-  return { host, port, topic, serverPid: pid, warmUpSeconds, seconds };
+function fanOutCell(consumers: number, set: CellSet): LoadCell {
+  return {
+    ...plain,
+    name: `fan-out-${consumers}`,
+    title: `${consumers} ${consumers === 1 ? 'consumer' : 'consumers'} on the tail of one partition, 64 KiB batches`,
+    set,
+    limits: [{ kind: 'fetch', way: 'sendfile' }],
+    partitions: 1,
+    job: (options) => ({
+      kind: 'fan-out',
+      ...target(options),
+      partitions: 1,
+      consumers,
+      inFlight: 4,
+      fetchBytes: MiB,
+      shape: lines(64 * KiB),
+    }),
+  };
 }
 
-const blob: BatchShape = { kind: 'blobs', recordBytes: 1_100, records: 1 };
+/** More than a machine's caches hold of one reader's second, little enough to be written in some. */
+const coldBytes = 4 * GiB;
+
+/** 64 MB/s of 64 KiB batches with one measured tail reader; the crowd is two more of them, and one that reads from the start. */
+function mixedCell(name: string, work: string, withCrowd: boolean): LoadCell {
+  const { job } = endToEndCell('', '', 'full', 'never', lines(64 * KiB), 1000);
+  return {
+    ...plain,
+    name,
+    title: `64 MB/s, tail read, ${work}`,
+    set: 'full',
+    judgedBy: 'p99Ms',
+    limits: [],
+    preloadBytes: withCrowd ? coldBytes : 0,
+    cold: withCrowd,
+    job: (options) => ({ ...job(options), partitions: defaultPartitions }),
+    background: (options) => {
+      if (!withCrowd) return [];
+      const common = { ...target(options), partitions: defaultPartitions, fetchBytes: MiB };
+      return [
+        { ...common, kind: 'tail', connections: 2 * defaultPartitions, touch: false },
+        { ...common, kind: 'fetch', topic: options.loadedTopic ?? options.topic, connections: 1 },
+      ];
+    },
+  };
+}
+
+function connectionsCell(idle: number, set: CellSet): LoadCell {
+  const inner = produceCell('', '', { set, shape: single, connections: 4, inFlight: 1 });
+  return {
+    ...inner,
+    name: `connections-${idle}`,
+    title: `${idle.toLocaleString('en-US')} idle connections beside 4 that send single 100 B records one at a time`,
+    fresh: true,
+    job: (options) => ({
+      kind: 'connections',
+      ...target(options),
+      partitions: defaultPartitions,
+      idle,
+      connections: 4,
+      inFlight: 1,
+      shape: single,
+    }),
+  };
+}
+
+function idleCell(partitions: number, consumers: number, set: CellSet): LoadCell {
+  return {
+    ...plain,
+    name: `idle-${partitions}`,
+    title: `at rest: ${consumers} long-polling consumers, ${partitions.toLocaleString('en-US')} partitions with a batch each`,
+    set,
+    judgedBy: 'serverCpuPercent',
+    limits: [],
+    flush: 'ack',
+    partitions,
+    fresh: true,
+    job: (options) => ({
+      kind: 'tail',
+      ...target(options),
+      // What follows a start (just-in-time compiling, first collections) is not rest yet.
+      warmUpSeconds: 2,
+      partitions,
+      connections: consumers,
+      fetchBytes: MiB,
+      touch: true,
+    }),
+  };
+}
+
+function restartCell(
+  name: string,
+  work: string,
+  set: CellSet,
+  rest: Pick<RestartCell, 'partitions' | 'bytes' | 'ending'>,
+) {
+  return {
+    kind: 'restart',
+    name,
+    title: `start to first acknowledgement, ${work}`,
+    set,
+    judgedBy: 'startToAckMs',
+    limits: rest.ending === 'SIGKILL' ? [{ kind: 'recover', bytes: rest.bytes }] : [{ kind: 'node' }],
+    ...rest,
+  } as const satisfies RestartCell;
+}
+
+const paced = blobs(1_100, 1);
 
 export const cells: readonly Cell[] = [
-  produceCell(
-    'produce-64k',
-    'produce 64 KiB batches, 4 connections x 4 in flight, acks=1',
-    'never',
-    4,
-    4,
-    lines(64 * KiB),
+  produceCell('produce-64k', 'produce 64 KiB batches', { set: 'quick', shape: lines(64 * KiB) }),
+  produceCell('produce-16k', 'produce 16 KiB batches', { set: 'quick', shape: lines(16 * KiB) }),
+  produceCell('produce-single', 'produce single 100 B records', {
+    set: 'quick',
+    shape: single,
+    connections: 16,
+    inFlight: 5,
+  }),
+  produceCell('produce-1m', 'produce 1 MiB batches', { set: 'full', shape: lines(MiB) }),
+  produceCell('produce-64k-1c', 'produce 64 KiB batches', { set: 'named', shape: lines(64 * KiB), connections: 1 }),
+  produceCell('produce-64k-16c', 'produce 64 KiB batches', { set: 'named', shape: lines(64 * KiB), connections: 16 }),
+  produceCell('produce-single-1', 'produce single 100 B records', { set: 'named', shape: single, inFlight: 1 }),
+  produceCell('produce-single-64', 'produce single 100 B records', { set: 'named', shape: single, inFlight: 64 }),
+  produceCell('record-10', 'produce 10 B records, 3,000 a batch', { set: 'full', shape: blobs(10, 3000) }),
+  produceCell('record-100', 'produce 100 B records, 600 a batch', { set: 'named', shape: blobs(100, 600) }),
+  produceCell('record-100-100', 'produce 100 B records, 100 a batch', { set: 'named', shape: blobs(100, 100) }),
+  produceCell('record-1k', 'produce 1 KB records, 64 a batch', { set: 'named', shape: blobs(1000, 64) }),
+  produceCell('record-10k', 'produce 10 KB records, 6 a batch', { set: 'named', shape: blobs(10_000, 6) }),
+  produceCell('record-100k', 'produce single 100 KB records', { set: 'named', shape: blobs(100_000, 1) }),
+  produceCell('record-1m', 'produce single 1 MB records', { set: 'full', shape: blobs(1_000_000, 1) }),
+  produceCell('partitions-1', '1 partition from the first touch on, 64 KiB batches', {
+    set: 'full',
+    shape: lines(64 * KiB),
+    partitions: 1,
+    fromFirstTouch: true,
+  }),
+  ...[16, 256, 4096].map((partitions) =>
+    produceCell(
+      `partitions-${partitions}`,
+      `${partitions.toLocaleString('en-US')} partitions from the first touch on, 16 KiB batches`,
+      {
+        set: partitions === 4096 ? 'quick' : partitions === 16 ? 'full' : 'named',
+        shape: lines(16 * KiB),
+        partitions,
+        fromFirstTouch: true,
+      },
+    ),
   ),
-  produceCell(
-    'produce-16k',
-    'produce 16 KiB batches, 4 connections x 4 in flight, acks=1',
-    'never',
-    4,
-    4,
-    lines(16 * KiB),
-  ),
-  produceCell(
-    'produce-single',
-    'produce single 100 B records, 16 connections x 5 in flight, acks=1',
-    'never',
-    16,
-    5,
-    single,
-  ),
-  produceCell('flush-64k', 'on disk before acks=all: 64 KiB batches, 4 x 4', 'ack', 4, 4, lines(64 * KiB)),
-  produceCell('flush-16k', 'on disk before acks=all: 16 KiB batches, 16 x 4', 'ack', 16, 4, lines(16 * KiB)),
-  produceCell('flush-single', 'on disk before acks=all: single 100 B records, 16 x 5', 'ack', 16, 5, single),
-  fetchCell('fetch-1m-1', 'catch-up fetch, 1 MiB requests, 1 connection', 1, MiB),
-  fetchCell('fetch-1m-4', 'catch-up fetch, 1 MiB requests, 4 connections', 4, MiB),
-  fetchCell('fetch-10m-1', 'catch-up fetch, 10 MiB requests, 1 connection', 1, 10 * MiB),
-  fetchCell('fetch-10m-4', 'catch-up fetch, 10 MiB requests, 4 connections', 4, 10 * MiB),
-  endToEndCell('e2e-10mb', 'end to end, open loop, 10 MB/s in 16 KiB batches', 'never', lines(16 * KiB), 640),
-  endToEndCell('e2e-1k', 'end to end, open loop, 1,000 x 1.1 KB per second', 'never', blob, 1000),
-  endToEndCell('e2e-1k-flush', 'end to end, on disk first, 1,000 x 1.1 KB per second', 'ack', blob, 1000),
-  { kind: 'start', name: 'start', title: 'empty folder to first acknowledgement; idle after it', limits: [] },
+  produceCell('flush-64k', '64 KiB batches', { set: 'full', shape: lines(64 * KiB), flush: 'ack' }),
+  produceCell('flush-16k', '16 KiB batches', { set: 'quick', shape: lines(16 * KiB), flush: 'ack', connections: 16 }),
+  produceCell('flush-single', 'single 100 B records', {
+    set: 'full',
+    shape: single,
+    flush: 'ack',
+    connections: 16,
+    inFlight: 5,
+  }),
+  fetchCell('fetch-1m-1', 'catch-up fetch, 1 MiB requests, 1 connection', 'full', 1, MiB),
+  fetchCell('fetch-1m-4', 'catch-up fetch, 1 MiB requests, 4 connections', 'quick', 4, MiB),
+  fetchCell('fetch-10m-1', 'catch-up fetch, 10 MiB requests, 1 connection', 'named', 1, 10 * MiB),
+  fetchCell('fetch-10m-4', 'catch-up fetch, 10 MiB requests, 4 connections', 'full', 4, 10 * MiB),
+  {
+    ...plain,
+    name: 'cold-read',
+    title: 'catch-up fetch of 4 GiB from the disk, 1 MiB requests, 4 connections',
+    set: 'full',
+    limits: [{ kind: 'disk-read' }],
+    preloadBytes: coldBytes,
+    cold: true,
+    job: (options) => ({
+      kind: 'fetch',
+      ...target(options),
+      partitions: defaultPartitions,
+      connections: 4,
+      fetchBytes: MiB,
+      once: true,
+    }),
+  },
+  fanOutCell(1, 'named'),
+  fanOutCell(10, 'quick'),
+  fanOutCell(50, 'named'),
+  endToEndCell('e2e-10mb', '10 MB/s in 16 KiB batches', 'quick', 'never', lines(16 * KiB), 640),
+  endToEndCell('e2e-1k', '1,000 x 1.1 KB per second', 'quick', 'never', paced, 1000),
+  endToEndCell('e2e-1k-flush', 'on disk first, 1,000 x 1.1 KB per second', 'full', 'ack', paced, 1000),
+  mixedCell('mixed-alone', 'by nobody else', false),
+  mixedCell('mixed', 'beside two more tail readers and one that reads old data from the disk', true),
+  connectionsCell(10, 'named'),
+  connectionsCell(100, 'named'),
+  connectionsCell(1000, 'full'),
+  {
+    kind: 'start',
+    name: 'start',
+    title: 'empty folder to first acknowledgement; idle after it',
+    set: 'quick',
+    judgedBy: 'startToAckMs',
+    limits: [{ kind: 'node' }],
+  },
+  restartCell('restart-16', '16 partitions, after a clean end', 'named', {
+    partitions: 16,
+    bytes: 0,
+    ending: 'SIGTERM',
+  }),
+  restartCell('restart-4096', '4,096 partitions, after a clean end', 'full', {
+    partitions: 4096,
+    bytes: 0,
+    ending: 'SIGTERM',
+  }),
+  restartCell('recover-1g', '16 partitions, killed with 1 GiB that was never flushed', 'full', {
+    partitions: 16,
+    bytes: GiB,
+    ending: 'SIGKILL',
+  }),
+  restartCell('recover-4096', '4,096 partitions, killed with 64 MiB that were never flushed', 'named', {
+    partitions: 4096,
+    bytes: 64 * MiB,
+    ending: 'SIGKILL',
+  }),
+  idleCell(16, 100, 'named'),
+  idleCell(4096, 100, 'full'),
+  produceCell('stalls-produce', 'watched: produce 64 KiB batches', {
+    set: 'full',
+    shape: lines(64 * KiB),
+    stalls: true,
+  }),
+  produceCell('stalls-single', 'watched: produce single 100 B records', {
+    set: 'named',
+    shape: single,
+    connections: 16,
+    inFlight: 5,
+    stalls: true,
+  }),
+  {
+    ...fetchCell('stalls-fetch', 'watched: catch-up fetch, 1 MiB requests, 4 connections', 'full', 4, MiB),
+    stalls: true,
+  },
 ];
+
+/** The cells of a set, in the order of the list. */
+export function cellsOf(set: CellSet): readonly Cell[] {
+  const sets: readonly CellSet[] = ['quick', 'full', 'named'];
+  return cells.filter((cell) => sets.indexOf(cell.set) <= sets.indexOf(set));
+}

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 export class Child {
   readonly startedMs = performance.now();
   private complaint = '';
+  private kept = '';
   private readonly process: ChildProcess;
   private readonly exited: Promise<void>;
   private code: number | string | null = null;
@@ -58,6 +59,24 @@ export class Child {
   discardOutput(): this {
     this.process.stdout?.resume();
     return this;
+  }
+
+  /** From now on what it prints is in {@link output}. */
+  keepOutput(): this {
+    this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.kept += text;
+    });
+    return this;
+  }
+
+  get output(): string {
+    return this.kept;
+  }
+
+  /** Sends the signal and waits for the end, however long that takes. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.code === null) this.process.kill(signal);
+    await this.exited;
   }
 
   /** SIGTERM, and SIGKILL ten seconds later. */

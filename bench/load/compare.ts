@@ -1,21 +1,21 @@
 /** Runs each cell against all contenders and limits in turns, A B A B, so that a moody machine is moody for all. Process of `millrace bench`. */
 import { spawnSync } from 'node:child_process';
-import { limitName, runLimit } from '../limit/run-limit.js';
-import { Admin, firstAck } from './admin.js';
-import { blobBatch } from './batches.js';
+import { limitName, runLimit, runTimedLimit } from '../limit/run-limit.js';
 import type { Contender } from './broker.js';
-import type { Cell, LoadCell } from './cells.js';
-import { type Figures, figuresOf, type Ranges, rangesOf, startFigures } from './figures.js';
+import type { Cell, Limit } from './cell.js';
+import { type FigureName, type Figures, figuresOf, type Ranges, rangesOf, startFigures } from './figures.js';
+import type { JobResult, Stretch, Timeline } from './job.js';
 import { LoadedTopics } from './loaded-topics.js';
 import { noiseMs } from './machine.js';
-import { CpuWindow } from './process-stat.js';
 import { seconds } from './produce-job.js';
-import { runBlaster } from './run-blaster.js';
+import { runLoad, runWatched } from './run-load.js';
+import { runRestart, runStart } from './run-start.js';
 
 export interface Plan {
   readonly contenders: readonly Contender[];
   readonly cells: readonly Cell[];
-  readonly withLimits: boolean;
+  /** How many of a cell's limit programs are measured: the first one is what ratios are made to. */
+  readonly limits: 'all' | 'first' | 'none';
   readonly runs: number;
   readonly secondsPerRun: number;
   /** Where limit programs put their files. */
@@ -29,13 +29,21 @@ export interface Run {
   /** Longest time that a spinning loop was held up just before. */
   readonly noiseMs: number;
   readonly figures: Figures;
+  /** As {@link JobResult.histogram}. */
+  readonly histogram: string | null;
+  readonly timeline: Timeline | null;
+  readonly stretches: readonly Stretch[];
 }
+
+export type Role = 'product' | 'peer' | 'limit';
 
 export interface Row {
   readonly cell: string;
   readonly title: string;
   readonly who: string;
-  readonly isLimit: boolean;
+  readonly role: Role;
+  /** What the cell is about: the figure that ratios are made of. */
+  readonly judgedBy: FigureName;
   readonly runs: readonly Run[];
   /** Over the rounds that were calm for all; over every round where none was. */
   readonly ranges: Ranges;
@@ -48,13 +56,15 @@ export interface Row {
 const noiseMsMax = 20;
 /** How often calm is waited for before a run is made all the same. */
 const calmAttempts = 20;
-const idleSeconds = 5;
+
+/** What one run brought: the load client's result, or figures that were taken without it. */
+export type Outcome = JobResult | Figures;
 
 /** Something that can be measured again and again within one cell. */
 interface Entrant {
   readonly who: string;
-  readonly isLimit: boolean;
-  readonly run: () => Promise<Figures>;
+  readonly role: Role;
+  readonly run: () => Promise<Outcome>;
   readonly runs: Run[];
   failure: string | null;
 }
@@ -64,21 +74,24 @@ export async function compare(plan: Plan): Promise<Row[]> {
   const loaded = new LoadedTopics();
   for (const cell of plan.cells) {
     plan.say(`${cell.name}: ${cell.title}`);
-    const entrants = cell.kind === 'start' ? startEntrants(plan, cell) : loadEntrants(plan, cell, loaded);
+    const entrants = [...brokerEntrants(plan, cell, loaded), ...limitEntrants(plan, cell)];
     for (let round = 0; round < plan.runs; round++) {
       for (const entrant of entrants) await runOnce(entrant, round, plan.say);
     }
-    const all = entrants.flatMap((entrant) => entrant.runs);
-    const noisy = new Set(all.filter((run) => run.noiseMs > noiseMsMax).map((run) => run.round));
-    for (const { who, isLimit, runs, failure } of entrants) {
-      const kept = noisy.size < plan.runs ? runs.filter((run) => !noisy.has(run.round)) : runs;
-      const ranges = rangesOf(kept.map((run) => run.figures));
-      const calmRounds = plan.runs - noisy.size;
-      rows.push({ cell: cell.name, title: cell.title, who, isLimit, runs, ranges, calmRounds, failure });
-    }
+    rows.push(...rowsOf(cell, entrants, plan.runs));
   }
   await loaded.deleteAll();
   return rows;
+}
+
+function rowsOf({ name, title, judgedBy }: Cell, entrants: readonly Entrant[], rounds: number): Row[] {
+  const all = entrants.flatMap((entrant) => entrant.runs);
+  const noisy = new Set(all.filter((run) => run.noiseMs > noiseMsMax).map((run) => run.round));
+  return entrants.map(({ who, role, runs, failure }) => {
+    const kept = noisy.size < rounds ? runs.filter((run) => !noisy.has(run.round)) : runs;
+    const ranges = rangesOf(kept.map((run) => run.figures));
+    return { cell: name, title, who, role, judgedBy, runs, ranges, calmRounds: rounds - noisy.size, failure };
+  });
 }
 
 async function runOnce(entrant: Entrant, round: number, say: (line: string) => void): Promise<void> {
@@ -91,8 +104,11 @@ async function runOnce(entrant: Entrant, round: number, say: (line: string) => v
     noise = noiseMs();
   }
   try {
-    const figures = await entrant.run();
-    entrant.runs.push({ round, noiseMs: noise, figures });
+    const outcome = await entrant.run();
+    const raw = 'timeline' in outcome ? outcome : { histogram: null, timeline: null, stretches: [] };
+    const figures = 'timeline' in outcome ? figuresOf(outcome) : outcome;
+    const { histogram, timeline, stretches } = raw;
+    entrant.runs.push({ round, noiseMs: noise, figures, histogram, timeline, stretches });
     const verdict = noise > noiseMsMax ? `, noisy: ${noise.toFixed(0)} ms` : '';
     say(`  ${entrant.who.padEnd(28)} ${describe(figures)}${verdict}`);
   } catch (error) {
@@ -102,80 +118,48 @@ async function runOnce(entrant: Entrant, round: number, say: (line: string) => v
 }
 
 function describe(figures: Figures): string {
-  if (figures.startToAckMs !== null) {
-    return `${figures.startToAckMs.toFixed(0)} ms, idle ${figures.serverCpuPercent?.toFixed(2)} %, ${figures.serverResidentMb?.toFixed(0)} MB`;
-  }
-  const parts = [`${figures.megabytesPerSecond?.toFixed(1)} MB/s`];
-  if (figures.requestsPerSecond !== null) parts.push(`${figures.requestsPerSecond.toFixed(0)} req/s`);
-  if (figures.p50Ms !== null) {
-    parts.push(`${figures.p50Ms.toFixed(2)} / ${figures.p99Ms?.toFixed(2)} / ${figures.p999Ms?.toFixed(2)} ms`);
-  }
-  parts.push(`${figures.serverCpuSecondsPerGb?.toFixed(2)} CPU-s/GB`);
+  const { startToAckMs, megabytesPerSecond, requestsPerSecond, p50Ms, p99Ms, p999Ms, serverCpuSecondsPerGb } = figures;
+  const parts: string[] = [];
+  if (startToAckMs !== null) parts.push(`${startToAckMs.toFixed(0)} ms`);
+  if (megabytesPerSecond !== null) parts.push(`${megabytesPerSecond.toFixed(1)} MB/s`);
+  if (requestsPerSecond !== null) parts.push(`${requestsPerSecond.toFixed(0)} req/s`);
+  if (p50Ms !== null) parts.push(`${p50Ms.toFixed(2)} / ${p99Ms?.toFixed(2)} / ${p999Ms?.toFixed(2)} ms`);
+  if (serverCpuSecondsPerGb !== null) parts.push(`${serverCpuSecondsPerGb.toFixed(2)} CPU-s/GB`);
+  else if (figures.serverCpuPercent !== null) parts.push(`${figures.serverCpuPercent.toFixed(2)} % CPU`);
+  if (figures.serverResidentMb !== null) parts.push(`${figures.serverResidentMb.toFixed(0)} MB`);
+  for (const [name, value] of Object.entries(figures.extra)) parts.push(`${name} ${value.toFixed(2)}`);
   return parts.join(', ');
 }
 
-function takingPart(plan: Plan, cell: Cell): Contender[] {
-  return plan.contenders.filter(({ onlyCells }) => onlyCells === null || cell.name.startsWith(onlyCells));
-}
-
-function loadEntrants(plan: Plan, cell: LoadCell, loaded: LoadedTopics): Entrant[] {
-  const contenders = takingPart(plan, cell).map((contender) => {
-    return entrant(contender.name, false, () => runLoad(contender, cell, plan, loaded));
-  });
-  if (!plan.withLimits) return contenders;
-  const limits = cell.limits.map((limit) => {
-    const run = async () => figuresOf(await runLimit(limit, cell, plan.directory, plan.secondsPerRun));
-    return entrant(limitName(limit), true, run);
-  });
-  return [...contenders, ...limits];
-}
-
-function startEntrants(plan: Plan, cell: Cell): Entrant[] {
-  return takingPart(plan, cell)
-    .filter((contender) => contender.startFresh !== null)
-    .map((contender) => entrant(contender.name, false, () => runStart(contender)));
-}
-
-function entrant(who: string, isLimit: boolean, run: () => Promise<Figures>): Entrant {
-  return { who, isLimit, run, runs: [], failure: null };
-}
-
-let topicsMade = 0;
-
-async function runLoad(contender: Contender, cell: LoadCell, plan: Plan, loaded: LoadedTopics): Promise<Figures> {
-  const broker = await contender.broker(cell.flush);
+function brokerEntrants(plan: Plan, cell: Cell, loaded: LoadedTopics): Entrant[] {
   const { secondsPerRun } = plan;
-  if (cell.preloadBytes > 0) {
-    const topic = await loaded.topicOf(contender, cell);
-    return figuresOf(await runBlaster(cell.job({ broker, topic, seconds: secondsPerRun })));
-  }
-  const topic = `bench-${process.pid}-${topicsMade++}`;
-  const admin = await Admin.open(broker.host, broker.port);
-  try {
-    await admin.createTopic(topic, cell.partitions, contender.topicConfigs(cell.flush));
-    const result = await runBlaster(cell.job({ broker, topic, seconds: secondsPerRun }));
-    await admin.deleteTopic(topic);
-    return figuresOf(result);
-  } finally {
-    admin.close();
-  }
+  return plan.contenders
+    .filter(({ onlyCells }) => onlyCells === null || cell.name.startsWith(onlyCells))
+    .flatMap((contender) => {
+      const { name, role, startFresh, startWatched } = contender;
+      const entrant = (run: () => Promise<Outcome>): Entrant => ({ who: name, role, run, runs: [], failure: null });
+      switch (cell.kind) {
+        case 'start':
+          return startFresh === null ? [] : [entrant(() => runStart(startFresh))];
+        case 'restart':
+          return startFresh === null ? [] : [entrant(() => runRestart(startFresh, cell))];
+        case 'load':
+          if (!cell.stalls) return [entrant(() => runLoad(contender, cell, secondsPerRun, loaded))];
+          return startWatched === null ? [] : [entrant(() => runWatched(startWatched, cell, secondsPerRun))];
+      }
+    });
 }
 
-async function runStart(contender: Contender): Promise<Figures> {
-  if (contender.startFresh === null) throw new Error(`${contender.name} is not ours to start`);
-  const broker = await contender.startFresh();
-  try {
-    const { bytes } = blobBatch(100, 1, 1);
-    await firstAck(broker.host, broker.port, bytes, broker.check);
-    const startToAckMs = performance.now() - broker.startedMs;
-    // What follows a start (just-in-time compiling, first collections) is not idling yet.
-    await seconds(2);
-    const cpu = new CpuWindow(broker.pid);
-    await seconds(idleSeconds);
-    const { serverCpuSeconds, serverResidentBytes } = cpu.end();
-    const percent = serverCpuSeconds === null ? null : (100 * serverCpuSeconds) / idleSeconds;
-    return startFigures(startToAckMs, percent, serverResidentBytes);
-  } finally {
-    await broker.close();
-  }
+function limitEntrants({ limits, directory, secondsPerRun }: Plan, cell: Cell): Entrant[] {
+  const wanted: readonly Limit[] = limits === 'none' ? [] : limits === 'first' ? cell.limits.slice(0, 1) : cell.limits;
+  return wanted.map((limit) => {
+    const run = async (): Promise<Outcome> => {
+      if (limit.kind === 'node' || limit.kind === 'recover') {
+        return startFigures(await runTimedLimit(limit, directory), null, null);
+      }
+      if (cell.kind !== 'load') throw new Error(`${cell.name} is not driven by the load client`);
+      return runLimit(limit, cell, directory, secondsPerRun);
+    };
+    return { who: limitName(limit), role: 'limit', run, runs: [], failure: null };
+  });
 }

@@ -5,9 +5,8 @@ import { openSocket } from './connect.js';
 import { FrameCutter } from './frame-cutter.js';
 import { FetchFrame, readInt64 } from './frames.js';
 import type { EndToEndJob, JobResult } from './job.js';
-import { Latencies } from './latencies.js';
+import { Meter } from './meter.js';
 import type { PacedProducerInput } from './paced-producer.js';
-import { CpuWindow } from './process-stat.js';
 import { seconds } from './produce-job.js';
 
 const batchHeadBytes = 27;
@@ -19,10 +18,7 @@ export function sharedClockMs(): number {
 
 /** Reads the replies to a Fetch of all partitions and takes the time of each batch's arrival. */
 class TailReader {
-  bytes = 0;
-  records = 0;
-  requests = 0;
-  readonly latencies = new Latencies();
+  readonly meter = new Meter();
   private readonly offsets: Float64Array;
   private readonly request: FetchFrame;
   private send: (bytes: Buffer) => void = () => {};
@@ -49,7 +45,7 @@ class TailReader {
 
   private onReply(buffer: Buffer, start: number): void {
     const nowMs = sharedClockMs();
-    this.requests++;
+    this.meter.requests++;
     let at = start + 8 + 4 + 2 + 4;
     if (buffer.readInt32BE(at) > 0) {
       at += 4;
@@ -90,9 +86,9 @@ class TailReader {
     const ordinal = (baseOffset / this.recordsPerBatch) * this.job.partitions + partition;
     const dueMs = ordinal * (1000 / this.job.batchesPerSecond);
     if (dueMs < this.job.warmUpSeconds * 1000) return;
-    this.bytes += batchBytes;
-    this.records += records;
-    this.latencies.record(nowMs - this.startMs - dueMs);
+    this.meter.bytes += batchBytes;
+    this.meter.records += records;
+    this.meter.latency(nowMs - this.startMs - dueMs);
   }
 }
 
@@ -115,15 +111,15 @@ export async function runEndToEndJob(job: EndToEndJob): Promise<JobResult> {
   const work = async (): Promise<JobResult> => {
     close = await reader.open();
     await seconds((startMs - sharedClockMs()) / 1000 + job.warmUpSeconds);
-    const cpu = new CpuWindow(job.serverPid);
+    const { meter } = reader;
+    meter.begin(job);
     await seconds(job.seconds);
-    const used = cpu.end();
+    const result = meter.end();
     await produced;
     const all = Math.round(job.seconds * job.batchesPerSecond) * batch.records;
     // Warm-up ends between two batches: one more or less on either side of it is no loss.
-    while (reader.records < all - batch.records) await seconds(0.01);
-    const { bytes, records, requests } = reader;
-    return { seconds: job.seconds, bytes, records, requests, latencyMs: reader.latencies.percentiles(), ...used };
+    while (meter.records < all - batch.records) await seconds(0.01);
+    return { ...result(), seconds: job.seconds };
   };
   try {
     return await Promise.race([work(), failed]);

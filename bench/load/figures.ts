@@ -15,9 +15,11 @@ export interface Figures {
   readonly serverResidentMb: number | null;
   readonly clientCpuSecondsPerGb: number | null;
   readonly startToAckMs: number | null;
+  /** Figures that only some cells have, by name. */
+  readonly extra: Readonly<Record<string, number>>;
 }
 
-export type FigureName = keyof Figures;
+export type FigureName = Exclude<keyof Figures, 'extra'>;
 
 const nothing: Figures = {
   megabytesPerSecond: null,
@@ -32,6 +34,7 @@ const nothing: Figures = {
   serverResidentMb: null,
   clientCpuSecondsPerGb: null,
   startToAckMs: null,
+  extra: {},
 };
 
 export function figuresOf(result: JobResult): Figures {
@@ -51,6 +54,7 @@ export function figuresOf(result: JobResult): Figures {
     serverCpuPercent: result.serverCpuSeconds === null ? null : (100 * result.serverCpuSeconds) / result.seconds,
     serverResidentMb: result.serverResidentBytes === null ? null : result.serverResidentBytes / 1e6,
     clientCpuSecondsPerGb: result.clientCpuSeconds === 0 ? null : perGb(result.clientCpuSeconds),
+    extra: result.extra,
   };
 }
 
@@ -65,14 +69,20 @@ export interface Range {
   readonly max: number;
 }
 
-export type Ranges = { readonly [name in FigureName]: Range | null };
+export type Ranges = { readonly [name in FigureName]: Range | null } & {
+  readonly extra: Readonly<Record<string, Range>>;
+};
 
 /** Median, smallest and largest of each figure over all runs that have it. */
 export function rangesOf(runs: readonly Figures[]): Ranges {
-  const names = Object.keys(nothing) as FigureName[];
-  return Object.fromEntries(
-    names.map((name) => [name, rangeOf(runs.map((run) => run[name]).filter((value) => value !== null))]),
-  ) as Ranges;
+  const names = Object.keys(nothing).filter((name) => name !== 'extra') as FigureName[];
+  const ranges = names.map((name) => [name, rangeOf(runs.map((run) => run[name]).filter((value) => value !== null))]);
+  const extraNames = [...new Set(runs.flatMap((run) => Object.keys(run.extra)))];
+  const extra = extraNames.map((name) => [
+    name,
+    rangeOf(runs.map((run) => run.extra[name]).filter((value) => value !== undefined)),
+  ]);
+  return { ...Object.fromEntries(ranges), extra: Object.fromEntries(extra) } as Ranges;
 }
 
 function rangeOf(values: readonly number[]): Range | null {

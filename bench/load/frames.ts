@@ -1,7 +1,11 @@
 /** Request and reply frames that the load client replays, in the last non-flexible versions of each API. Runs in the client's process. */
 
 /** Api key and version: all brokers since Kafka 2.4 answer these, and their layouts have fixed positions. */
-const apis = { produce: { key: 0, version: 7 }, fetch: { key: 1, version: 11 } } as const;
+const apis = {
+  produce: { key: 0, version: 7 },
+  fetch: { key: 1, version: 11 },
+  apiVersions: { key: 18, version: 0 },
+} as const;
 
 const clientId = 'millrace-bench';
 
@@ -78,6 +82,11 @@ export function readInt64(buffer: Buffer, at: number): number {
 function request(api: keyof typeof apis, correlationId: number): FrameWriter {
   const { key, version } = apis[api];
   return new FrameWriter().int32(0).int16(key).int16(version).int32(correlationId).string(clientId);
+}
+
+/** What clients say first. */
+export function apiVersionsFrame(): Buffer {
+  return request('apiVersions', 0).frame();
 }
 
 export interface ProduceFrame {

@@ -8,6 +8,8 @@ interface JobBase {
   /** The broker's process on this machine, whose CPU time and memory are read; null where it runs elsewhere. */
   readonly serverPid: number | null;
   readonly warmUpSeconds: number;
+  /** Where given, the result tells of each stretch of this length by itself. */
+  readonly stretchSeconds?: number;
   readonly seconds: number;
 }
 
@@ -39,6 +41,8 @@ export interface FetchJob extends JobBase {
   readonly kind: 'fetch';
   readonly connections: number;
   readonly fetchBytes: number;
+  /** Everything once and no more, however long it takes; without a warm-up. */
+  readonly once?: boolean;
 }
 
 /** Open loop: batches leave at intended times, a second connection long-polls for them. Latency counts from the intended time. */
@@ -49,7 +53,34 @@ export interface EndToEndJob extends JobBase {
   readonly batchesPerSecond: number;
 }
 
-export type Job = ProduceJob | PourJob | FetchJob | EndToEndJob;
+/** Connections that long-poll at the end of one partition each. */
+export interface TailJob extends JobBase {
+  readonly kind: 'tail';
+  readonly connections: number;
+  readonly fetchBytes: number;
+  /** Whether each partition gets a batch before. */
+  readonly touch: boolean;
+}
+
+/** Closed loop: one producer, as fast as the slowest of the readers of its partition. What all readers get is counted. */
+export interface FanOutJob extends JobBase {
+  readonly kind: 'fan-out';
+  readonly consumers: number;
+  readonly inFlight: number;
+  readonly fetchBytes: number;
+  readonly shape: BatchShape;
+}
+
+/** A produce job beside connections that do nothing. */
+export interface ConnectionsJob extends JobBase {
+  readonly kind: 'connections';
+  readonly idle: number;
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly shape: BatchShape;
+}
+
+export type Job = ProduceJob | PourJob | FetchJob | EndToEndJob | TailJob | FanOutJob | ConnectionsJob;
 
 /** Milliseconds. */
 export interface Percentiles {
@@ -59,6 +90,20 @@ export interface Percentiles {
   readonly max: number;
 }
 
+/** Bytes that were acknowledged or received in each step of the measured seconds. */
+export interface Timeline {
+  readonly stepMs: number;
+  readonly bytes: readonly number[];
+}
+
+/** A stretch of a long run; milliseconds count from the intended times of the batches that arrived within it. */
+export interface Stretch {
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly p999Ms: number | null;
+  readonly maxMs: number | null;
+}
+
 export interface JobResult {
   readonly seconds: number;
   /** Bytes of record batches that were acknowledged or received within the measured seconds. */
@@ -66,6 +111,13 @@ export interface JobResult {
   readonly records: number;
   readonly requests: number;
   readonly latencyMs: Percentiles | null;
+  /** All latencies in microseconds: an HDR histogram, version 2, compressed, in base64; null where none was taken. */
+  readonly histogram: string | null;
+  readonly timeline: Timeline | null;
+  /** Empty where the job did not ask for stretches. */
+  readonly stretches: readonly Stretch[];
+  /** Figures that only this kind of job has, by name. */
+  readonly extra: Readonly<Record<string, number>>;
   readonly clientCpuSeconds: number;
   readonly serverCpuSeconds: number | null;
   readonly serverResidentBytes: number | null;

@@ -1,5 +1,5 @@
 /** Latencies of one run: an HDR histogram in microseconds. Lives in the load client's process. */
-import { build } from 'hdr-histogram-js';
+import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import type { Percentiles } from './job.js';
 
 const highestMicros = 120_000_000;
@@ -17,6 +17,10 @@ export class Latencies {
   }
   reset(): void {
     this.histogram.reset();
+  }
+  /** As {@link JobResult.histogram}. */
+  encoded(): string | null {
+    return this.histogram.totalCount === 0 ? null : encodeIntoCompressedBase64(this.histogram);
   }
   percentiles(): Percentiles | null {
     if (this.histogram.totalCount === 0) return null;

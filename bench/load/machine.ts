@@ -1,4 +1,6 @@
 /** The machine of a run, and how noisy it is. Runs in the process of `millrace bench`. */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 
 export interface Machine {
@@ -22,6 +24,18 @@ export function machine(): Machine {
     date: new Date().toISOString().slice(0, 10),
     loadAverage: loadavg()[0],
   };
+}
+
+/** Forgets what the page cache holds of files; what is still to be written is written before. False where we may not. */
+export function emptyPageCache(): boolean {
+  spawnSync('sync');
+  try {
+    writeFileSync('/proc/sys/vm/drop_caches', '1');
+    return true;
+  } catch (error) {
+    if (['EACCES', 'EPERM', 'ENOENT', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
 }
 
 const meterMs = 100;

@@ -1,92 +1,28 @@
 #!/usr/bin/env node
 /** `millrace bench`: measures this broker, others beside it, and the limits of the machine. A process of its own. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
 import { apacheKafka } from '../peers/kafka.js';
+import { runKafkaTools } from '../peers/kafka-tools.js';
 import { Admin } from './admin.js';
+import { describeVerdict, judge, readBaseline, writeBaseline } from './baseline.js';
 import { type Contender, type FreshBroker, runningPeer } from './broker.js';
-import { type Cell, cells } from './cells.js';
-import { compare } from './compare.js';
+import type { Cell } from './cell.js';
+import { cells, cellsOf } from './cells.js';
+import { compare, type Plan, type Row } from './compare.js';
+import { estimatedMinutes } from './estimate.js';
+import { html } from './html-report.js';
 import { machine } from './machine.js';
+import { type Options, readOptions } from './options.js';
 import { asItComes, copyPath, millrace } from './product.js';
-import { markdown, type Report, text } from './report.js';
+import { markdown, type Report, type ToolRun, text, toolText } from './report.js';
 import { runBlaster } from './run-blaster.js';
+import { sustained, sustainedSettings } from './sustained.js';
 
-interface Options {
-  quick?: boolean;
-  runs?: number;
-  seconds?: number;
-  cells?: Cell[];
-  peer?: { host: string; port: number };
-  peerPid?: number;
-  peerKafka?: boolean;
-  warmUp: number;
-  product: boolean;
-  limits: boolean;
-  override: string[];
-  dataDir?: string;
-  list?: boolean;
-  json?: boolean;
-  markdown?: boolean;
-}
-
-function positive(given: string): number {
-  const value = Number(given);
-  if (!(value > 0)) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
-}
-
-function cellList(given: string): Cell[] {
-  return given.split(',').flatMap((name) => {
-    const found = cells.filter(
-      (cell) => cell.name === name || (name.endsWith('*') && cell.name.startsWith(name.slice(0, -1))),
-    );
-    if (found.length === 0) throw new InvalidArgumentError(`There is no cell "${name}"; --list shows them.`);
-    return found;
-  });
-}
-
-function address(given: string): { host: string; port: number } {
-  const colon = given.lastIndexOf(':');
-  const port = Number(given.slice(colon + 1));
-  if (colon < 1 || !Number.isInteger(port) || port < 1) throw new InvalidArgumentError('It must read HOST:PORT.');
-  return { host: given.slice(0, colon), port };
-}
-
-const program = new Command('millrace bench')
-  .description('Measures Millrace and the limits of this machine in the same run, with the same load client.')
-  .option('--quick', '3 interleaved runs of 3 s instead of 5 of 5 s')
-  .option('--runs <n>', 'runs per cell and contender', positive)
-  .option('--seconds <s>', 'measured seconds per run', positive)
-  .option('--cells <names>', 'only these, separated by commas; fetch-* takes all that begin so', cellList)
-  .option('--peer <host:port>', 'also measure the broker that runs there', address)
-  .option('--peer-pid <pid>', "that broker's process on this machine, for its CPU time and memory", positive)
-  .option('--peer-kafka', 'also measure Apache Kafka 4.3.1, started from its jars (needs Java)')
-  .option('--warm-up <s>', 'seconds of load that Apache Kafka gets before anything is measured', positive, 60)
-  .option('--no-product', 'leave Millrace itself out')
-  .option('--no-limits', 'leave the limit programs out')
-  .option('--override <key=value>', "one more setting for Millrace's brokers (repeatable)", collect, [])
-  .option('--data-dir <folder>', 'where data folders go; must be on the disk that is meant', tmpdir())
-  .option('--list', 'name the cells and stop')
-  .option('--json', 'print all runs as JSON')
-  .option('--markdown', 'print the table as Markdown')
-  .addHelpText(
-    'after',
-    `
-Examples:
-  $ millrace bench --quick
-  $ millrace bench --cells produce-64k,fetch-* --peer-kafka --markdown
-  $ millrace bench --no-product --peer 127.0.0.1:9092 --json`,
-  );
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
-}
+const say = (line: string) => process.stderr.write(`${line}\n`);
 
 /** Drives the code paths that will be measured, so that the JVM has compiled them. */
-async function warmUpKafka(broker: FreshBroker, warmUpSeconds: number, say: (line: string) => void): Promise<void> {
+async function warmUpKafka(broker: FreshBroker, warmUpSeconds: number): Promise<void> {
   say(`warming Apache Kafka up for ${warmUpSeconds} s`);
   const topic = 'warm-up';
   const admin = await Admin.open(broker.host, broker.port);
@@ -106,19 +42,61 @@ async function warmUpKafka(broker: FreshBroker, warmUpSeconds: number, say: (lin
   admin.close();
 }
 
-async function bench(options: Options): Promise<void> {
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  const directory = mkdtempSync(join(options.dataDir ?? tmpdir(), 'millrace-bench-'));
+function contendersOf(options: Options, directory: string): Contender[] {
   const contenders: Contender[] = [];
+  const settings = options.sustained === undefined ? {} : sustainedSettings;
   if (options.product) {
-    for (const variant of [asItComes, copyPath]) contenders.push(millrace(variant, directory, options.override));
+    const overrides = [...Object.entries(settings).map(([key, value]) => `${key}=${value}`), ...options.override];
+    const variants = options.quick || options.sustained !== undefined ? [asItComes] : [asItComes, copyPath];
+    for (const variant of variants) contenders.push(millrace(variant, directory, overrides));
   }
   if (options.peer !== undefined) {
     contenders.push(runningPeer(options.peer.host, options.peer.port, options.peerPid ?? null));
   }
   if (options.peerKafka) {
-    contenders.push(apacheKafka(directory, (broker) => warmUpKafka(broker, options.warmUp, say)));
+    contenders.push(apacheKafka(directory, settings, (broker) => warmUpKafka(broker, options.warmUp)));
   }
+  return contenders;
+}
+
+function chosenCells(options: Options): readonly Cell[] {
+  if (options.cells === false) return [];
+  return options.cells ?? (options.all ? cells : cellsOf(options.quick ? 'quick' : 'full'));
+}
+
+async function measure(options: Options, plan: Plan): Promise<Row[]> {
+  if (options.sustained === undefined) return compare(plan);
+  const { contenders, directory } = plan;
+  const minutes = options.sustained === true ? 30 : options.sustained;
+  return sustained({ contenders, minutes, rate: options.rate ?? null, retainGb: options.retainGb, directory, say });
+}
+
+/** True where every cell is as near to its limit as it was. What seems to have fallen is measured once more: machines have moods. */
+async function stillHolds(rows: readonly Row[], plan: Plan): Promise<boolean> {
+  const found = readBaseline(machine());
+  if (found === null) {
+    say('There is no baseline to hold this run against; --write-baseline makes one.');
+    return false;
+  }
+  const { baseline, sameMachine } = found;
+  if (!sameMachine)
+    say(`This machine has no baseline; its ratios are held against those of ${baseline.machine.processor}.`);
+  const names = plan.cells.map(({ name }) => name);
+  let verdicts = judge(baseline, rows, names);
+  const fallen = verdicts.filter(({ holds }) => !holds).map(({ cell }) => cell);
+  if (fallen.length > 0) {
+    say(`once more: ${fallen.join(', ')}`);
+    const again = await compare({ ...plan, cells: plan.cells.filter(({ name }) => fallen.includes(name)) });
+    const second = judge(baseline, again, fallen);
+    verdicts = verdicts.map((verdict) => second.find(({ cell }) => cell === verdict.cell) ?? verdict);
+  }
+  for (const verdict of verdicts) say(describeVerdict(verdict));
+  return verdicts.every(({ holds }) => holds);
+}
+
+async function bench(options: Options): Promise<void> {
+  const directory = mkdtempSync(join(options.dataDir, 'millrace-bench-'));
+  const contenders = contendersOf(options, directory);
   const cleanUp = async () => {
     for (const contender of contenders) await contender.close();
     rmSync(directory, { recursive: true, force: true });
@@ -128,28 +106,35 @@ async function bench(options: Options): Promise<void> {
   }
   const runs = options.runs ?? (options.quick ? 3 : 5);
   const secondsPerRun = options.seconds ?? (options.quick ? 3 : 5);
+  const limits = options.limits ? (options.quick ? 'first' : 'all') : 'none';
+  const plan: Plan = { contenders, cells: chosenCells(options), limits, runs, secondsPerRun, directory, say };
+  if (options.sustained === undefined) say(`this takes about ${Math.ceil(estimatedMinutes(plan))} min`);
   try {
-    const rows = await compare({
-      contenders,
-      cells: options.cells ?? cells,
-      withLimits: options.limits,
-      runs,
-      secondsPerRun,
-      directory,
-      say,
-    });
-    const report: Report = { machine: machine(), runs, secondsPerRun, rows };
+    const rows = await measure(options, plan);
+    const tools: ToolRun[] = [];
+    if (options.kafkaTools) {
+      for (const contender of contenders) {
+        if (contender.onlyCells === null) tools.push(...(await runKafkaTools(contender, secondsPerRun, say)));
+      }
+    }
+    const report: Report = { machine: machine(), runs, secondsPerRun, rows, tools };
     if (options.json) process.stdout.write(`${JSON.stringify(report, null, 1)}\n`);
-    else process.stdout.write(options.markdown ? markdown(report) : text(report));
+    else {
+      if (rows.length > 0) process.stdout.write(options.markdown ? markdown(report) : text(report));
+      process.stdout.write(toolText(tools));
+    }
+    if (options.html !== undefined) writeFileSync(options.html, html(report));
     if (rows.some((row) => row.failure !== null)) process.exitCode = 1;
+    if (options.writeBaseline) say(`wrote ${writeBaseline(report)}`);
+    if (options.check && !(await stillHolds(rows, plan))) process.exitCode = 1;
   } finally {
     await cleanUp();
   }
 }
 
-const options = program.parse().opts<Options>();
+const options = readOptions(process.argv.slice(2));
 if (options.list) {
-  process.stdout.write(cells.map((cell) => `${cell.name.padEnd(16)} ${cell.title}\n`).join(''));
+  process.stdout.write(cells.map(({ name, set, title }) => `${name.padEnd(18)} ${set.padEnd(6)} ${title}\n`).join(''));
 } else {
   await bench(options);
 }

@@ -19,6 +19,9 @@ export interface PacedProducerInput {
 /** Never notified: the thread sleeps on it with the precision of the kernel's timer, where setTimeout knows whole milliseconds. */
 const pillow = new Int32Array(new SharedArrayBuffer(4));
 
+/** Beyond this the client would be filling its own memory. */
+const unsentBytesMax = 64 * 1024 * 1024;
+
 async function produce({ job, batch, batches, startMs }: PacedProducerInput): Promise<void> {
   const frames = Array.from({ length: job.partitions }, (_, partition) =>
     produceFrame({ topic: job.topic, partition, acks: job.acks, correlationId: partition, batch }),
@@ -40,6 +43,8 @@ async function produce({ job, batch, batches, startMs }: PacedProducerInput): Pr
     if (waitMs > 0) Atomics.wait(pillow, 0, 0, waitMs);
     socket.write(frames[ordinal % frames.length]);
     await nextTurn();
+    // What the broker does not take stays due: latencies count from the intended times all the same.
+    while (socket.writableLength > unsentBytesMax) await nextTurn();
   }
   while (answered < batches) await nextTurn();
   socket.destroy();

@@ -77,6 +77,10 @@ export async function runPourJob(job: PourJob): Promise<JobResult> {
     records: 0,
     requests: 0,
     latencyMs: null,
+    histogram: null,
+    timeline: null,
+    stretches: [],
+    extra: {},
     ...used,
   };
 }

@@ -1,5 +1,5 @@
 /** CPU time and memory of a process on this machine, from Linux's /proc; null elsewhere. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks per second of /proc/PID/stat: 100 on every Linux port that Node runs on. */
 const ticksPerSecond = 100;
@@ -19,10 +19,32 @@ export function residentBytes(pid: number | null): number | null {
   return match ? Number(match[1]) * 1024 : null;
 }
 
+/** Open descriptors, or null where /proc does not say. */
+export function descriptors(pid: number | null): number | null {
+  return namesIn(pid, 'fd')?.length ?? null;
+}
+
+/** How often its threads went to sleep and were woken again since they began, or null where /proc does not say. */
+export function wakeUps(pid: number | null): number | null {
+  const threads = namesIn(pid, 'task');
+  if (threads === null) return null;
+  return threads.reduce((sum, thread) => {
+    const match = readProc(pid, `task/${thread}/status`)?.match(/^voluntary_ctxt_switches:\s+(\d+)/m);
+    return sum + (match ? Number(match[1]) : 0);
+  }, 0);
+}
+
+function namesIn(pid: number | null, folder: string): string[] | null {
+  return pid === null ? null : nullWhereAbsent(() => readdirSync(`/proc/${pid}/${folder}`));
+}
+
 function readProc(pid: number | null, file: string): string | null {
-  if (pid === null) return null;
+  return pid === null ? null : nullWhereAbsent(() => readFileSync(`/proc/${pid}/${file}`, 'latin1'));
+}
+
+function nullWhereAbsent<T>(read: () => T): T | null {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+    return read();
   } catch (error) {
     // No /proc on this system, or the process has ended: both mean that there is nothing to report.
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;

@@ -5,17 +5,7 @@ import { openSocket } from './connect.js';
 import { FrameCutter } from './frame-cutter.js';
 import { produceReplyErrorPosition } from './frames.js';
 import type { JobResult, ProduceJob } from './job.js';
-import { Latencies } from './latencies.js';
-import { CpuWindow } from './process-stat.js';
-
-/** What all connections count into. */
-class Tally {
-  bytes = 0;
-  records = 0;
-  requests = 0;
-  measuring = false;
-  readonly latencies = new Latencies();
-}
+import { Meter } from './meter.js';
 
 class ProducingConnection {
   private socket!: Socket;
@@ -33,7 +23,7 @@ class ProducingConnection {
   constructor(
     private readonly job: ProduceJob,
     private readonly run: FrameRun,
-    private readonly tally: Tally,
+    private readonly meter: Meter,
     private readonly fail: (error: Error) => void,
   ) {
     this.sentAtMs = new Float64Array(run.count);
@@ -86,12 +76,12 @@ class ProducingConnection {
       this.fail(new Error(`Produce to ${this.job.topic} was answered with error code ${error}`));
       return;
     }
-    const { tally } = this;
-    if (tally.measuring) {
-      tally.bytes += this.run.batchBytes[frame];
-      tally.records += this.run.records[frame];
-      tally.requests++;
-      tally.latencies.record(this.nowMs - this.sentAtMs[frame]);
+    const { meter } = this;
+    if (meter.measuring) {
+      meter.bytes += this.run.batchBytes[frame];
+      meter.records += this.run.records[frame];
+      meter.requests++;
+      meter.latency(this.nowMs - this.sentAtMs[frame]);
     }
     this.nextReply = frame + 1 === this.run.count ? 0 : frame + 1;
     this.answered++;
@@ -114,7 +104,7 @@ class ProducingConnection {
 
 export async function runProduceJob(job: ProduceJob): Promise<JobResult> {
   const pool = batchPool(job.shape);
-  const tally = new Tally();
+  const meter = new Meter();
   let fail!: (error: Error) => void;
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -123,23 +113,18 @@ export async function runProduceJob(job: ProduceJob): Promise<JobResult> {
     const partitions = shareOf(job.partitions, job.connections, index);
     // One frame more than is ever under way, so that "all answered" and "all under way" look different.
     const run = frameRun(job.topic, partitions, job.acks, job.inFlight + 1, pool);
-    return new ProducingConnection(job, run, tally, fail);
+    return new ProducingConnection(job, run, meter, fail);
   });
   const work = async (): Promise<JobResult> => {
     for (const connection of connections) await connection.open();
     for (const connection of connections) connection.start();
     await seconds(job.warmUpSeconds);
-    tally.measuring = true;
-    const startedMs = performance.now();
-    const cpu = new CpuWindow(job.serverPid);
+    meter.begin(job);
     if (job.bytesMax === undefined) await seconds(job.seconds);
-    else while (tally.bytes < job.bytesMax) await seconds(0.005);
-    tally.measuring = false;
-    const used = cpu.end();
-    const elapsed = (performance.now() - startedMs) / 1000;
+    else while (meter.bytes < job.bytesMax) await seconds(0.005);
+    const result = meter.end();
     for (const connection of connections) await connection.stop();
-    const { bytes, records, requests } = tally;
-    return { seconds: elapsed, bytes, records, requests, latencyMs: tally.latencies.percentiles(), ...used };
+    return result();
   };
   try {
     return await Promise.race([work(), failed]);

@@ -1,10 +1,12 @@
 /** Starts Millrace itself, as a user would. Runs in the process of `millrace bench`. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openWhenUp } from './admin.js';
-import type { Contender, FlushPolicy, FreshBroker } from './broker.js';
-import { Child, freePort } from './child.js';
+import type { Contender, FlushPolicy, FreshBroker, WatchedBroker } from './broker.js';
+import { BrokerProcess, type Launch } from './broker-process.js';
+import { freePort } from './child.js';
+import { collectingMs, watchedEnvironment, watchedFlags } from './stalls.js';
 
 const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
@@ -24,12 +26,27 @@ export const copyPath: Variant = {
   environment: { ...process.env, MILLRACE_NO_KOFFI: '1' },
 };
 
+class WatchedMillrace extends BrokerProcess implements WatchedBroker {
+  constructor(
+    launch: Launch,
+    readonly stallFile: string,
+  ) {
+    super({ ...launch, keepOutput: true });
+  }
+
+  async collectingMs(fromMs: number, toMs: number): Promise<number> {
+    // What V8 prints is kept back in the process until it ends.
+    await this.end('SIGTERM');
+    return collectingMs(this.child.output, fromMs, toMs);
+  }
+}
+
 /** `directory` is where the data folders go; they are removed at the end. */
 export function millrace(variant: Variant, directory: string, extraOverrides: readonly string[]): Contender {
   const all: FreshBroker[] = [];
   const serving = new Map<FlushPolicy, Promise<FreshBroker>>();
 
-  const start = async (flush: FlushPolicy): Promise<FreshBroker> => {
+  const launch = async (flush: FlushPolicy): Promise<Launch> => {
     const home = await mkdtemp(join(directory, 'millrace-'));
     const port = await freePort();
     const overrides = [
@@ -39,30 +56,23 @@ export function millrace(variant: Variant, directory: string, extraOverrides: re
       ...extraOverrides,
     ];
     const args = [entry, 'serve', ...overrides.flatMap((override) => ['--override', override])];
-    const child = new Child(variant.name, process.execPath, args, variant.environment).discardOutput();
-    const fresh: FreshBroker = {
-      host: '127.0.0.1',
-      port,
-      pid: child.pid,
-      startedMs: child.startedMs,
-      check: () => child.check(),
-      async close() {
-        await child.stop();
-        await rm(home, { recursive: true, force: true });
-      },
-    };
+    return { name: variant.name, command: process.execPath, args, environment: variant.environment, port, home };
+  };
+  const keep = <B extends FreshBroker>(fresh: B): B => {
     all.push(fresh);
     return fresh;
   };
 
   return {
     name: variant.name,
+    role: 'product',
     onlyCells: variant.onlyCells,
     async broker(flush) {
       let broker = serving.get(flush);
       if (broker === undefined) {
-        broker = start(flush).then(async (fresh) => {
-          (await openWhenUp(fresh.host, fresh.port, fresh.check)).close();
+        broker = launch(flush).then(async (given) => {
+          const fresh = keep(new BrokerProcess(given));
+          (await openWhenUp(fresh.host, fresh.port, () => fresh.check())).close();
           return fresh;
         });
         serving.set(flush, broker);
@@ -70,7 +80,13 @@ export function millrace(variant: Variant, directory: string, extraOverrides: re
       return broker;
     },
     topicConfigs: () => [],
-    startFresh: () => start('ack'),
+    startFresh: async (flush) => keep(new BrokerProcess(await launch(flush))),
+    async startWatched(flush) {
+      const given = await launch(flush);
+      const path = join(given.home, 'stalls.json');
+      const environment = { ...given.environment, ...watchedEnvironment(path) };
+      return keep(new WatchedMillrace({ ...given, args: [...watchedFlags, ...given.args], environment }, path));
+    },
     async close() {
       for (const fresh of all) await fresh.close();
     },

@@ -2,15 +2,25 @@
 import type { Row } from './compare.js';
 import type { Range } from './figures.js';
 import type { Machine } from './machine.js';
+import { ratioToLimit, ratioToPeer } from './ratio.js';
 
 export interface Report {
   readonly machine: Machine;
   readonly runs: number;
   readonly secondsPerRun: number;
   readonly rows: readonly Row[];
+  /** What other people's programs printed. */
+  readonly tools: readonly ToolRun[];
 }
 
-const headings = [
+/** One run of a program of Apache Kafka's against one broker. */
+export interface ToolRun {
+  readonly who: string;
+  readonly tool: string;
+  readonly lines: readonly string[];
+}
+
+export const headings: readonly string[] = [
   'work',
   'who',
   'MB/s',
@@ -19,7 +29,9 @@ const headings = [
   'broker CPU',
   'broker MB',
   'client CPU-s/GB',
+  'also',
   'of limit',
+  'to peer',
 ];
 
 /** `median (min-max)` with as many digits as the size of the number deserves. */
@@ -42,25 +54,22 @@ function latency({ ranges }: Row): string {
 }
 
 /** Per GB where the broker was driven as hard as it goes, in per cent of one core where the pace was given. */
-function cpu({ cell, ranges }: Row): string {
-  const paced = cell.startsWith('e2e') || cell === 'start';
+function cpu({ judgedBy, ranges }: Row): string {
+  const paced = judgedBy !== 'megabytesPerSecond' && judgedBy !== 'requestsPerSecond';
   const value = paced ? ranges.serverCpuPercent : ranges.serverCpuSecondsPerGb;
   return value === null ? '' : `${number(value.median)} ${paced ? '%' : 's/GB'}`;
 }
 
-/** The rate as a share of the first limit of the same cell. */
-function ofLimit(row: Row, rows: readonly Row[]): string {
-  const limit = rows.find((other) => other.cell === row.cell && other.isLimit);
-  if (limit === undefined || row.isLimit) return '';
-  // Small requests are limited by their number, not by their bytes.
-  const figure =
-    limit.ranges.requestsPerSecond !== null && row.cell.endsWith('single') ? 'requestsPerSecond' : 'megabytesPerSecond';
-  const [own, most] = [row.ranges[figure], limit.ranges[figure]];
-  return own === null || most === null ? '' : `${Math.round((100 * own.median) / most.median)} %`;
+function also({ ranges }: Row): string {
+  return Object.entries(ranges.extra)
+    .map(([name, { median }]) => `${name} ${number(median)}`)
+    .join(', ');
 }
 
 function cellsOf(row: Row, rows: readonly Row[], first: boolean): string[] {
   const { ranges } = row;
+  const ofLimit = ratioToLimit(row, rows);
+  const toPeer = ratioToPeer(row, rows);
   return [
     first ? row.title : '',
     row.who + (row.failure === null ? '' : ' (failed)'),
@@ -70,21 +79,24 @@ function cellsOf(row: Row, rows: readonly Row[], first: boolean): string[] {
     cpu(row),
     ranges.serverResidentMb === null ? '' : number(ranges.serverResidentMb.median),
     ranges.clientCpuSecondsPerGb === null ? '' : number(ranges.clientCpuSecondsPerGb.median),
-    ofLimit(row, rows),
+    also(row),
+    ofLimit === null ? '' : `${Math.round(100 * ofLimit)} %`,
+    toPeer === null ? '' : `x ${number(toPeer)}`,
   ];
 }
 
-function lines({ rows }: Report): string[][] {
+/** One line of text per row, in the order of {@link headings}. */
+export function lines({ rows }: Report): string[][] {
   return rows.map((row, at) => cellsOf(row, rows, at === 0 || rows[at - 1].cell !== row.cell));
 }
 
 /** One sentence about where and how the figures were measured. */
-function caption({ machine, runs, secondsPerRun, rows }: Report): string {
+export function caption({ machine, runs, secondsPerRun, rows }: Report): string {
   const { processor, cores, memoryGb, kernel, node, date } = machine;
   const noisy = rows.filter((row) => row.calmRounds === 0).length;
   return (
     `${date}, ${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}, Node.js ${node}; broker and client share the machine; ` +
-    `medians (smallest-largest) of ${runs} interleaved runs of ${secondsPerRun} s; per cent of CPU are of one core.` +
+    `medians (smallest-largest) of ${runs} interleaved runs of ${secondsPerRun} s; per cent of CPU are of one core; "of limit" and "to peer" compare what the cell is about, above 100 % or x 1 is better.` +
     (noisy > 0 ? ` The machine was never calm during ${noisy} of ${rows.length} rows.` : '')
   );
 }
@@ -104,4 +116,9 @@ export function text(report: Report): string {
       .join('  ')
       .trimEnd();
   return `${all.map(line).join('\n')}\n\n${caption(report)}\n`;
+}
+
+/** The lines of other people's programs, unchanged, under a line that says whose they are. */
+export function toolText(tools: readonly ToolRun[]): string {
+  return tools.map(({ who, tool, lines }) => `\n${tool} against ${who}:\n${lines.join('\n')}\n`).join('');
 }

@@ -1,8 +1,8 @@
 /** Finds Apache Kafka's released jars, or fetches them by Maven into the checkout's cache folder. Process of `millrace bench`. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { checkout } from '../load/checkout.js';
 
 /** The folder with all jars; KAFKA_JARS names one that is there already. Throws where there is none and none can be fetched. */
 export function kafkaJars(): string {
@@ -21,16 +21,5 @@ export function kafkaJars(): string {
     throw new Error(`Maven could not fetch Apache Kafka's jars: ${fetched.error?.message ?? fetched.stdout}`);
   }
   renameSync(partial, folder);
-  return folder;
-}
-
-/** The nearest folder above this file that holds a package.json. */
-function checkout(): string {
-  const start = dirname(fileURLToPath(import.meta.url));
-  let folder = start;
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (dirname(folder) === folder) throw new Error(`no package.json above ${start}`);
-    folder = dirname(folder);
-  }
   return folder;
 }

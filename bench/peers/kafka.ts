@@ -1,10 +1,11 @@
 /** Apache Kafka on the same machine: KRaft, broker and controller in one process, flags as in Kafka's own scripts. Process of `millrace bench`. */
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openWhenUp } from '../load/admin.js';
 import type { Contender, FreshBroker } from '../load/broker.js';
-import { Child, freePort } from '../load/child.js';
+import { BrokerProcess } from '../load/broker-process.js';
+import { freePort } from '../load/child.js';
 import { kafkaJars } from './kafka-jars.js';
 
 /** What kafka-server-start.sh and kafka-run-class.sh of release 4.3 give the virtual machine. */
@@ -31,7 +32,11 @@ rootLogger.appenderRef.out.ref=out
 `;
 
 /** `warmUp` is run once against the long-lived broker before anything is measured: a cold JVM is not what people run. */
-export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => Promise<void>): Contender {
+export function apacheKafka(
+  directory: string,
+  extraSettings: Readonly<Record<string, string>>,
+  warmUp: (broker: FreshBroker) => Promise<void>,
+): Contender {
   const jars = kafkaJars();
   const all: FreshBroker[] = [];
   let serving: Promise<FreshBroker> | null = null;
@@ -60,6 +65,7 @@ export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => 
         'share.coordinator.state.topic.min.isr': 1,
         // Deleted topics give their pages back between two runs, not a minute later.
         'log.segment.delete.delay.ms': 1000,
+        ...extraSettings,
       })
         .map(([key, value]) => `${key}=${value}\n`)
         .join(''),
@@ -70,28 +76,19 @@ export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => 
     if (formatted.status !== 0) {
       throw new Error(`StorageTool: ${formatted.error?.message ?? formatted.stdout + formatted.stderr}`);
     }
-    const child = new Child('Apache Kafka', 'java', [...jvmFlags, ...java, 'kafka.Kafka', config]).discardOutput();
-    const fresh: FreshBroker = {
-      host: '127.0.0.1',
-      port,
-      pid: child.pid,
-      startedMs: child.startedMs,
-      check: () => child.check(),
-      async close() {
-        await child.stop();
-        await rm(home, { recursive: true, force: true });
-      },
-    };
+    const args = [...jvmFlags, ...java, 'kafka.Kafka', config];
+    const fresh = new BrokerProcess({ name: 'Apache Kafka', command: 'java', args, port, home });
     all.push(fresh);
     return fresh;
   };
 
   return {
     name: 'Apache Kafka',
+    role: 'peer',
     onlyCells: null,
     broker() {
       serving ??= start().then(async (fresh) => {
-        (await openWhenUp(fresh.host, fresh.port, fresh.check)).close();
+        (await openWhenUp(fresh.host, fresh.port, () => fresh.check())).close();
         await warmUp(fresh);
         return fresh;
       });
@@ -99,6 +96,7 @@ export function apacheKafka(directory: string, warmUp: (broker: FreshBroker) => 
     },
     topicConfigs: (flush) => (flush === 'ack' ? [{ name: 'flush.messages', value: '1' }] : []),
     startFresh: start,
+    startWatched: null,
     async close() {
       for (const fresh of all) await fresh.close();
     },

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { limitName, runLimit } from '../../bench/limit/run-limit.js';
+import { limitName, runLimit, runTimedLimit } from '../../bench/limit/run-limit.js';
 import { cells } from '../../bench/load/cells.js';
 
 let directory: string;
@@ -13,7 +13,15 @@ before(() => {
 });
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-for (const name of ['produce-16k', 'produce-single', 'flush-16k', 'fetch-1m-4']) {
+for (const name of [
+  'produce-16k',
+  'produce-single',
+  'flush-16k',
+  'fetch-1m-4',
+  'fan-out-10',
+  'e2e-1k',
+  'connections-10',
+]) {
   const cell = cells.find((candidate) => candidate.name === name);
   if (cell?.kind !== 'load') throw new Error(`there is no load cell ${name}`);
   for (const limit of cell.limits) {
@@ -27,4 +35,10 @@ for (const name of ['produce-16k', 'produce-single', 'flush-16k', 'fetch-1m-4'])
       if (process.platform === 'linux') assert.ok((result.serverResidentBytes ?? 0) > 0);
     });
   }
+}
+
+for (const limit of [{ kind: 'node' }, { kind: 'recover', bytes: 4 * 1024 * 1024 }] as const) {
+  test(limitName(limit), async () => {
+    assert.ok((await runTimedLimit(limit, directory)) > 0);
+  });
 }
