@@ -52,11 +52,15 @@ export const produceHandler = handler(produce, (request, context, services) => {
       waiting++;
       append(services, topic as Topic, index, records as Buffer, (result) => {
         settle(response, result);
-        if (--waiting === 0 && later !== null) later.resolve({ responses });
+        if (result.error !== 'NONE') failed ??= result.error;
+        if (--waiting > 0 || later === null) return;
+        if (request.acks !== 0) later.resolve({ responses });
+        else if (failed === null) later.resolve(null);
+        else later.reject(new KafkaError(failed));
       });
     }
   }
-  if (waiting === 0 || request.acks === 0) return answer();
+  if (waiting === 0) return answer();
   later = new Later<Response | null>();
   return later;
 });
