@@ -2,10 +2,11 @@
  * Mends a log after a crash, a slice at a time so that other partitions of the shard may serve meanwhile. Lives on shards.
  *
  * Every batch from the recovery point's segment on is checked. A region that is no batch, in the last segment and with no
- * valid batch behind it, is the torn tail of a write that nobody was told of: it is cut off. Any other is damage: it stays
- * where it is, is written down, reads of it are refused, and what is valid behind it is kept and served. One exception:
- * where the flush mode lets the operating system write in any order, a hole that was never written is no damage but the
- * end of what survived the power; what came behind it is put aside, so that a log is always a prefix of what it was.
+ * valid batch behind it, is the torn tail of a write that nobody was told of: it is cut off, unless it lies where all is
+ * known to have been flushed. Any other is damage: it stays where it is, is written down, reads of it are refused, and what
+ * is valid behind it is kept and served. One exception: where the flush mode lets the operating system write in any order,
+ * a hole that was never written is no damage but the end of what survived the power; what came behind it is put aside, so
+ * that a log is always a prefix of what it was.
  */
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
 import type { FlushMode } from '../config/log-config.js';
@@ -127,7 +128,17 @@ export class Recovery {
     if (hole !== null) this.cutAtHole(segment, hole, fd);
     const next = segments[this.index + 1];
     const tailBytes = segment.writtenBytes - scan.validEnd;
-    if (hole === null && tailBytes > 0 && next === undefined) {
+    if (hole === null && tailBytes > 0 && next === undefined && scan.nextOffset < this.flushedEnd) {
+      // Not torn: it was whole once, and somebody was told. Its offsets are given to nobody else.
+      const startOffset = scan.nextOffset;
+      segment.damaged.push({
+        position: scan.validEnd,
+        endPosition: segment.writtenBytes,
+        startOffset,
+        endOffset: this.flushedEnd,
+      });
+      this.endOffset = this.flushedEnd;
+    } else if (hole === null && tailBytes > 0 && next === undefined) {
       log.warn(
         { segment: segment.path, position: scan.validEnd, bytes: tailBytes },
         'The end of the log was torn by a crash and is cut off.',

@@ -47,6 +47,7 @@ export function openActiveSegment(
     first = false;
     if (endOffset >= 0) endOffset = lastOffset + 1;
   });
-  if (!whole || endOffset < 0 || first) return null;
-  return timesFit ? endOffset : null;
+  if (!whole || endOffset < 0 || first || !timesFit) return null;
+  // Damage at the very end keeps its offsets.
+  return Math.max(endOffset, segment.damaged.at(-1)?.endOffset ?? 0);
 }
