@@ -138,15 +138,12 @@ function brokerEntrants(plan: Plan, cell: Cell, loaded: LoadedTopics): Entrant[]
     .flatMap((contender) => {
       const { name, role, startFresh, startWatched } = contender;
       const entrant = (run: () => Promise<Outcome>): Entrant => ({ who: name, role, run, runs: [], failure: null });
-      switch (cell.kind) {
-        case 'start':
-          return startFresh === null ? [] : [entrant(() => runStart(startFresh))];
-        case 'restart':
-          return startFresh === null ? [] : [entrant(() => runRestart(startFresh, cell))];
-        case 'load':
-          if (!cell.stalls) return [entrant(() => runLoad(contender, cell, secondsPerRun, loaded))];
-          return startWatched === null ? [] : [entrant(() => runWatched(startWatched, cell, secondsPerRun))];
+      if (cell.kind === 'load') {
+        if (!cell.stalls) return [entrant(() => runLoad(contender, cell, secondsPerRun, loaded))];
+        return startWatched === null ? [] : [entrant(() => runWatched(startWatched, cell, secondsPerRun))];
       }
+      if (startFresh === null) return [];
+      return [entrant(() => (cell.kind === 'start' ? runStart(startFresh) : runRestart(startFresh, cell)))];
     });
 }
 
