@@ -23,6 +23,9 @@ import {
 } from './record-batch.js';
 import { VarintReader } from './varint.js';
 
+/** Length, attributes, two deltas, and the lengths of no key, no value and no headers: a byte each. */
+const RECORD_BYTES_MIN = 7;
+
 /** The settings of a topic that decide what it takes in. */
 export interface BatchRules {
   readonly messageBytesMax: number;
@@ -99,6 +102,10 @@ export function validateBatch(
       'INVALID_RECORD',
       `The batch counts ${count} records, but its last offset delta is ${lastOffsetDeltaOf(bytes, start)}.`,
     );
+  }
+  // A count that is made up takes offsets by the billion, which are not without end.
+  if (codecOf(bytes, start) === layout.CODEC_NONE && count > (size - layout.RECORDS) / RECORD_BYTES_MIN) {
+    return refuse(verdict, 'INVALID_RECORD', `${size} bytes are too few for a batch of ${count} records.`);
   }
   if (compressionName(codecOf(bytes, start)) === undefined) {
     return refuse(verdict, 'UNSUPPORTED_COMPRESSION_TYPE', `There is no codec ${codecOf(bytes, start)}.`);

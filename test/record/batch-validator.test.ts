@@ -74,6 +74,15 @@ describe('the batch validator', () => {
     ['a flipped bit', 'CORRUPT_MESSAGE', () => flipped(good(), 70)],
     ['a base offset', 'INVALID_RECORD', () => withBytes((batch) => batch.writeInt32BE(5, 4))],
     ['a wrong count', 'INVALID_RECORD', () => withBytes((batch) => batch.writeInt32BE(3, layout.RECORDS_COUNT))],
+    [
+      'more records than its bytes could hold',
+      'INVALID_RECORD',
+      () =>
+        withBytes((batch) => {
+          batch.writeInt32BE(2 ** 31 - 1, layout.RECORDS_COUNT);
+          batch.writeInt32BE(2 ** 31 - 2, layout.LAST_OFFSET_DELTA);
+        }),
+    ],
     ['no records', 'INVALID_RECORD', () => encodeBatch({ records: [] })],
     ['a control batch', 'INVALID_RECORD', () => encodeBatch({ records: [{ value: null }], control: true })],
     ['no sequence', 'INVALID_RECORD', () => withBytes((batch) => batch.writeInt32BE(-1, layout.BASE_SEQUENCE))],
