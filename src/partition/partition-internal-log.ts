@@ -29,7 +29,8 @@ export class PartitionInternalLog implements InternalLog {
 
   async replay(visit: (record: InternalRecord, offset: Offset) => void): Promise<void> {
     const { partitions, handle } = this;
-    await partitions.opened(handle);
+    // One that failed at first, and was opened later, stays a failure for whoever asks how the opening went.
+    if (handle.state !== 'online') await partitions.opened(handle);
     // The board still tells where a closed log stood: an empty one may hold more once it was read again.
     if (handle.state !== 'online')
       throw new KafkaError('KAFKA_STORAGE_ERROR', `${handle.topic}-${handle.index} is being read again`);

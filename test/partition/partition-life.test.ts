@@ -170,3 +170,18 @@ test('what a closed log holds is not said to be nothing', async (t) => {
     KafkaError,
   );
 });
+
+test('a log that could not be opened at first is read as soon as it is open', async (t) => {
+  const { client, segmentFiles, append } = start(t, { entry: new URL('./stand-in-shard.js', import.meta.url) });
+  const handle = client.open({ topic: 't', topicId: IDS[0], index: 0, config });
+  const online = new Promise<void>((resolve) => {
+    client.onProgress(handle, () => {
+      if (handle.state === 'online') resolve();
+    });
+  });
+  const lost = append(handle, Buffer.from('throw'));
+  await assert.rejects(client.opened(handle));
+  assert.equal((await lost).error, 'NOT_LEADER_OR_FOLLOWER');
+  await online;
+  await new PartitionInternalLog(client, handle, segmentFiles, () => 1).replay(() => {});
+});
