@@ -264,6 +264,10 @@ export class PartitionLog {
     const endOffset = this.progress.written.offset;
     files.writeFileAtomically(snapshotPathAt(folder.path, endOffset), encodeProducerSnapshot(this.producers), false);
     folder.addSnapshot(endOffset);
+    // Those of earlier stops, and of segments that are gone, have had their time.
+    const bases = new Set(this.segments.map((segment) => segment.baseOffset));
+    const spent = folder.snapshots.filter((offset) => offset !== endOffset && !bases.has(offset));
+    for (const offset of spent) folder.unlinkSnapshot(offset);
     this.saveLeaderEpochs();
     folder.hasNewEntry = true;
     folder.flush();
