@@ -423,6 +423,11 @@ export class Shard {
     this.partitions[partition.slot] = partition;
     try {
       partition.log = this.openLog(partition.spec, partition.config);
+      if (partition.spec.readFromDisk === true) {
+        partition.log.dropCache();
+        partition.log.abandon();
+        partition.log = this.openLog(partition.spec, partition.config);
+      }
       this.recovering.push(partition);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;

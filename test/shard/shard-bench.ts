@@ -66,7 +66,13 @@ export class ShardBench {
     return { ...loadConfig({ overrides: {} }).config.logConfig(new Map()), ...changes };
   }
 
-  open(slot: number, config: LogConfig = ShardBench.config(), clean = true, logStartOffset = 0): number {
+  open(
+    slot: number,
+    config: LogConfig = ShardBench.config(),
+    clean = true,
+    logStartOffset = 0,
+    readFromDisk = false,
+  ): number {
     return this.request(slot, {
       kind: 'open',
       topic: `t${slot}`,
@@ -78,6 +84,7 @@ export class ShardBench {
       recoveryPoint: 0,
       logStartOffset,
       clean,
+      readFromDisk,
     });
   }
 

@@ -255,3 +255,22 @@ test('a full disk that does not even let the turn be taken back closes the log, 
   bench.settle();
   assert.equal(bench.errorOf(again), 'NONE');
 });
+
+test('a thread that takes over a log whose flush had failed reads it from the disk, not from memory', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.settle();
+  bench.append(0, ['kept']);
+  bench.settle();
+  bench.files.before = (operation) => {
+    if (operation === 'fdatasync') throw systemError('EIO');
+  };
+  const lost = bench.append(0, ['lost']);
+  bench.settle();
+  assert.equal(bench.errorOf(lost), 'KAFKA_STORAGE_ERROR');
+  bench.files.before = () => {};
+  const next = new ShardBench(bench.files);
+  next.open(0, ShardBench.config(), false, 0, true);
+  next.settle();
+  assert.equal(next.row(0).logEndOffset, 1, 'memory still holds the batch that never reached the disk');
+});
