@@ -19,12 +19,13 @@ export class Acknowledgements {
     this.partitions[at] = partition;
   }
 
-  /** Hands every entry to `settle`, in order of arrival; those for which it says false stay. */
+  /** Hands every entry, or those from the `from`-th on, to `settle`, in order of arrival; those for which it says false stay. */
   settle(
     settle: (requestId: number, partition: ShardPartition, baseOffset: Offset, logAppendTimeMs: number) => boolean,
+    from = 0,
   ): void {
-    let kept = 0;
-    for (let at = 0; at < this.count; at++) {
+    let kept = from;
+    for (let at = from; at < this.count; at++) {
       if (settle(this.requestIds[at], this.partitions[at], this.baseOffsets[at], this.appendTimes[at])) continue;
       this.requestIds[kept] = this.requestIds[at];
       this.baseOffsets[kept] = this.baseOffsets[at];

@@ -11,8 +11,6 @@ export class ShardPartition {
   readonly row: WatermarkRow = emptyRow();
   /** True from the first staged batch of a turn until its end. */
   touched = false;
-  /** The turn's batches found no room on the disk, and none of them was stored. */
-  diskWasFull = false;
   /** Set when a write or flush failed: what the clients that wait are told. */
   failure: string | null = null;
   /** Answered when the partition is online for the first time. */

@@ -72,6 +72,8 @@ export class Shard {
   /** Written but not yet due for a flush (`flush=interval`). */
   private readonly awaitingInterval = new Set<ShardPartition>();
   private readonly acknowledgements = new Acknowledgements();
+  /** Where those that {@link gather} is gathering begin: in front of them is what was written and waits for a flush. */
+  private gatheredFrom = 0;
   /** What takes segments away or counts them, put off until nothing is staged that relies on them. */
   private readonly betweenTurns: (() => void)[] = [];
   private readonly groupCommit: GroupCommit;
@@ -97,24 +99,16 @@ export class Shard {
 
   /** One round; false where there was nothing to do. */
   turn(): boolean {
-    const { commands, completions } = this.parts;
+    const { completions } = this.parts;
     const nowMs = this.parts.clock.nowMs();
-    let polled = 0;
-    while (!this.closing && polled < TURN_COMMANDS_MAX && commands.heldBytes < TURN_BYTES_MAX && commands.poll()) {
-      polled++;
-      if (commands.type === APPEND) this.stage(nowMs);
-      else if (commands.type === LOCATE) this.locate();
-      else this.answer(readRequest(commands), requestIdAt(commands), slotAt(commands));
-    }
+    let polled = this.gather(nowMs);
+    // What came while that was written shares its flush. Nobody is waited for.
+    if (this.acknowledgements.count > 0) polled += this.gather(nowMs);
     if (this.closing) {
       // Everything is on disk and answered; what came behind the request to close is refused by the main thread.
       completions.commit();
       return true;
     }
-    this.writeTouched();
-    // What was staged lies in files now: the producer side of the ring may have the room back before the flush.
-    commands.release();
-    if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleUnlessAwaitingFlush);
     this.flushDue();
     this.publish();
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
@@ -126,6 +120,25 @@ export class Shard {
   }
 
   // --- appends
+
+  /** Does what the ring asks for and writes what it brings, up to a turn's worth; returns how many commands that were. */
+  private gather(nowMs: number): number {
+    const { commands } = this.parts;
+    this.gatheredFrom = this.acknowledgements.count;
+    let polled = 0;
+    while (!this.closing && polled < TURN_COMMANDS_MAX && commands.heldBytes < TURN_BYTES_MAX && commands.poll()) {
+      polled++;
+      if (commands.type === APPEND) this.stage(nowMs);
+      else if (commands.type === LOCATE) this.locate();
+      else this.answer(readRequest(commands), requestIdAt(commands), slotAt(commands));
+    }
+    if (this.closing || polled === 0) return polled;
+    this.writeTouched();
+    // What was staged lies in files now: the producer side of the ring may have the room back before the flush.
+    commands.release();
+    if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleUnlessAwaitingFlush);
+    return polled;
+  }
 
   private stage(nowMs: number): void {
     const { commands, completions } = this.parts;
@@ -153,7 +166,6 @@ export class Shard {
     }
     if (!partition.touched) {
       partition.touched = true;
-      partition.diskWasFull = false;
       this.touched.push(partition);
     }
     this.acknowledgements.add(requestId, partition, outcome.baseOffset, outcome.logAppendTimeMs);
@@ -169,15 +181,20 @@ export class Shard {
         }
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        if (error.full) this.refuseTurn(partition, error);
+        if (error.full) this.refuseGathered(partition, error);
         else this.fail(partition, error.message);
       }
     }
   }
 
-  /** No room: nothing of the turn was stored, the log is as it was, and every client knows how to come again. */
-  private refuseTurn(partition: ShardPartition, error: StorageError): void {
-    partition.diskWasFull = true;
+  /** No room: nothing that was just gathered was stored, the log is as it was, and every client knows how to come again. */
+  private refuseGathered(partition: ShardPartition, error: StorageError): void {
+    this.acknowledgements.settle((requestId, of) => {
+      if (of !== partition) return false;
+      const code = errorCode('NOT_ENOUGH_REPLICAS');
+      writeAppended(this.parts.completions, requestId, code, -1, -1, -1, 'the disk is full');
+      return true;
+    }, this.gatheredFrom);
     this.logger.error(
       { topic: partition.spec.topic, partition: partition.spec.index },
       `the disk is full: appends are refused until there is room: ${error.message}`,
@@ -233,7 +250,7 @@ export class Shard {
     baseOffset: number,
     logAppendTimeMs: number,
   ): boolean => {
-    if (partition.config.flush === 'ack' && partition.failure === null && !partition.diskWasFull) return false;
+    if (partition.config.flush === 'ack' && partition.failure === null) return false;
     return this.settleNow(requestId, partition, baseOffset, logAppendTimeMs);
   };
 
@@ -246,8 +263,6 @@ export class Shard {
     const { completions } = this.parts;
     if (partition.failure !== null || partition.log === null) {
       writeAppended(completions, requestId, errorCode('KAFKA_STORAGE_ERROR'), -1, -1, -1, partition.failure);
-    } else if (partition.diskWasFull) {
-      writeAppended(completions, requestId, errorCode('NOT_ENOUGH_REPLICAS'), -1, -1, -1, 'the disk is full');
     } else {
       writeAppended(completions, requestId, 0, baseOffset, logAppendTimeMs, partition.log.logStartOffset, null);
     }

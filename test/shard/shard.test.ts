@@ -182,6 +182,35 @@ test('a full disk refuses with a code that every client retries, and takes again
   );
 });
 
+test('what comes while a turn is written shares its flush, and a disk that fills up in between refuses only that', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.settle();
+  bench.append(0, ['makes the files']);
+  bench.settle();
+  let writes = 0;
+  let flushes = 0;
+  let second = -1;
+  bench.files.before = (operation) => {
+    if (operation === 'fdatasync') flushes++;
+    if (operation === 'writev' && ++writes === 1) second = bench.append(0, ['came meanwhile']);
+  };
+  const first = bench.append(0, ['first']);
+  assert.ok(bench.turn());
+  assert.deepEqual([bench.errorOf(first), bench.errorOf(second), writes, flushes], ['NONE', 'NONE', 2, 1]);
+
+  writes = 0;
+  bench.files.before = (operation) => {
+    if (operation !== 'writev') return;
+    if (++writes > 1) throw systemError('ENOSPC');
+    second = bench.append(0, ['finds no room']);
+  };
+  const stored = bench.append(0, ['stored']);
+  assert.ok(bench.turn());
+  assert.deepEqual([bench.errorOf(stored), bench.errorOf(second)], ['NONE', 'NOT_ENOUGH_REPLICAS']);
+  assert.equal(bench.row(0).flushedEndOffset, 4);
+});
+
 test('locate answers one run to who waits, and whole runs below the high watermark to who will come', () => {
   const bench = new ShardBench();
   bench.open(0);
