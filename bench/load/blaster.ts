@@ -32,5 +32,6 @@ try {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  // Sockets and timers of the failed job would keep the process.
+  process.exit(1);
 }

@@ -196,6 +196,8 @@ function connectionsCell(idle: number, set: CellSet): LoadCell {
   };
 }
 
+const restSecondsMin = 5;
+
 function idleCell(partitions: number, consumers: number, set: CellSet): LoadCell {
   return {
     ...plain,
@@ -212,6 +214,8 @@ function idleCell(partitions: number, consumers: number, set: CellSet): LoadCell
       ...target(options),
       // What follows a start (just-in-time compiling, first collections) is not rest yet.
       warmUpSeconds: 2,
+      // The kernel counts hundredths of a second: a share below one per cent takes some of them.
+      seconds: Math.max(options.seconds, restSecondsMin),
       partitions,
       connections: consumers,
       fetchBytes: MiB,

@@ -24,7 +24,9 @@ export class Latencies {
   }
   percentiles(): Percentiles | null {
     if (this.histogram.totalCount === 0) return null;
-    const at = (percentile: number) => this.histogram.getValueAtPercentile(percentile) / 1000;
-    return { p50: at(50), p99: at(99), p999: at(99.9), max: this.histogram.maxValue / 1000 };
+    const max = this.histogram.maxValue / 1000;
+    // A percentile is the upper edge of its bucket, the largest value is exact.
+    const at = (percentile: number) => Math.min(max, this.histogram.getValueAtPercentile(percentile) / 1000);
+    return { p50: at(50), p99: at(99), p999: at(99.9), max };
   }
 }

@@ -66,8 +66,8 @@ function chosenCells(options: Options): readonly Cell[] {
 
 async function measure(options: Options, plan: Plan): Promise<Row[]> {
   if (options.sustained === undefined) return compare(plan);
-  const { contenders, directory } = plan;
-  const minutes = options.sustained === true ? 30 : options.sustained;
+  const { contenders, directory, secondsPerRun } = plan;
+  const minutes = secondsPerRun / 60;
   return sustained({ contenders, minutes, rate: options.rate ?? null, retainGb: options.retainGb, directory, say });
 }
 
@@ -104,17 +104,18 @@ async function bench(options: Options): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void cleanUp().then(() => process.exit(1)));
   }
-  const runs = options.runs ?? (options.quick ? 3 : 5);
-  const secondsPerRun = options.seconds ?? (options.quick ? 3 : 5);
+  const minutes = options.sustained === true ? 30 : options.sustained;
+  const runs = minutes === undefined ? (options.runs ?? (options.quick ? 3 : 5)) : 1;
+  const secondsPerRun = minutes === undefined ? (options.seconds ?? (options.quick ? 3 : 5)) : minutes * 60;
   const limits = options.limits ? (options.quick ? 'first' : 'all') : 'none';
   const plan: Plan = { contenders, cells: chosenCells(options), limits, runs, secondsPerRun, directory, say };
-  if (options.sustained === undefined) say(`this takes about ${Math.ceil(estimatedMinutes(plan))} min`);
+  if (minutes === undefined) say(`this takes about ${Math.ceil(estimatedMinutes(plan))} min`);
   try {
     const rows = await measure(options, plan);
     const tools: ToolRun[] = [];
     if (options.kafkaTools) {
       for (const contender of contenders) {
-        if (contender.onlyCells === null) tools.push(...(await runKafkaTools(contender, secondsPerRun, say)));
+        if (contender.onlyCells === null) tools.push(...(await runKafkaTools(contender, options.seconds ?? 5, say)));
       }
     }
     const report: Report = { machine: machine(), runs, secondsPerRun, rows, tools };

@@ -7,6 +7,11 @@ import { produceReplyErrorPosition } from './frames.js';
 import type { JobResult, ProduceJob } from './job.js';
 import { Meter } from './meter.js';
 
+/** UNKNOWN_TOPIC_OR_PARTITION and NOT_LEADER_OR_FOLLOWER: a broker may name a new leader before that one knows. */
+const leaderErrors: ReadonlySet<number> = new Set([3, 6]);
+/** How long a new topic's partitions may refuse what is sent to them; what they refuse counts for nothing. */
+const leaderlessMsMax = 30_000;
+
 class ProducingConnection {
   private socket!: Socket;
   private sending = false;
@@ -17,6 +22,7 @@ class ProducingConnection {
   /** When frame i of the run was handed to the socket. */
   private readonly sentAtMs: Float64Array;
   private nowMs = 0;
+  private leaderlessUntilMs = 0;
   private readonly cutter: FrameCutter;
   private onQuiet: (() => void) | null = null;
 
@@ -39,6 +45,7 @@ class ProducingConnection {
   start(): void {
     this.sending = true;
     this.nowMs = performance.now();
+    this.leaderlessUntilMs = this.nowMs + leaderlessMsMax;
     this.send(this.job.inFlight);
   }
 
@@ -72,12 +79,12 @@ class ProducingConnection {
       return;
     }
     const error = buffer.readInt16BE(start + errorPosition);
-    if (error !== 0) {
+    if (error !== 0 && !(leaderErrors.has(error) && performance.now() < this.leaderlessUntilMs)) {
       this.fail(new Error(`Produce to ${this.job.topic} was answered with error code ${error}`));
       return;
     }
     const { meter } = this;
-    if (meter.measuring) {
+    if (meter.measuring && error === 0) {
       meter.bytes += this.run.batchBytes[frame];
       meter.records += this.run.records[frame];
       meter.requests++;

@@ -40,7 +40,11 @@ function tools(bootstrap: string, topic: string, recordSize: number, seconds: nu
     {
       name: `kafka-e2e-latency, ${recordSize} B`,
       className: 'EndToEndLatency',
-      args: [bootstrap, `${topic}-e2e`, String(Math.round(seconds * endToEndPerSecond)), '1', String(recordSize)],
+      args: [
+        ...['--bootstrap-server', bootstrap, '--topic', `${topic}-e2e`],
+        ...['--num-records', String(Math.round(seconds * endToEndPerSecond))],
+        ...['--producer-acks', '1', '--record-size', String(recordSize)],
+      ],
     },
   ];
 }
