@@ -30,6 +30,11 @@ export interface PipeOwner {
   onClientGone(): void;
 }
 
+/** A range holds its file from the moment it is queued: another may stand under that name when its turn comes. */
+interface OpenRange extends FileSlice {
+  readonly fd: number;
+}
+
 /** What a waiting file range counts as, against the bound on waiting bytes. */
 const SLICE_COST_BYTES = 128;
 
@@ -56,13 +61,11 @@ const ECONNRESET = 104;
 // of the CPU (the client wakes later), 64 KiB instead of 16 KiB into a full socket 1.2-1.35, copying instead of sendfile with
 // the same send buffer 1.4 on one connection and 1.9 on four.
 export class ResponsePipe implements Sender {
-  #queue: ReplyPiece[] = [];
+  #queue: (Buffer | OpenRange)[] = [];
   #head = 0;
   /** Bytes of the head piece that have left. */
   #sentOfHead = 0;
   #waitingBytes = 0;
-  /** The head range's descriptor, or -1. */
-  #fd = -1;
   /** The memory of the write that the socket has not finished. */
   #staged: Buffer | null = null;
   /** `socket`: it holds bytes yet. `turn`: others come first. `closed`: for good. */
@@ -97,10 +100,21 @@ export class ResponsePipe implements Sender {
 
   /** Queues one reply; nothing is sent before {@link flush}. */
   push(reply: readonly ReplyPiece[]): void {
+    if (this.#state === 'closed') return;
     for (const piece of reply) {
       if (piece.length === 0) continue;
-      this.#queue.push(piece);
-      this.#waitingBytes += isRange(piece) ? SLICE_COST_BYTES : piece.length;
+      if (!isRange(piece)) {
+        this.#queue.push(piece);
+        this.#waitingBytes += piece.length;
+        continue;
+      }
+      try {
+        this.#queue.push({ ...piece, fd: this.share.files.acquire(piece.path) });
+      } catch (error) {
+        this.owner.onSendFailed(error instanceof Error ? error.message : String(error));
+        return;
+      }
+      this.#waitingBytes += SLICE_COST_BYTES;
     }
   }
 
@@ -113,7 +127,7 @@ export class ResponsePipe implements Sender {
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#releaseFile();
+    for (let i = this.#head; i < this.#queue.length; i++) this.#release(this.#queue[i]);
     if (this.#staged !== null) this.share.staging.lose(this.#staged);
     this.#staged = null;
     this.#queue = [];
@@ -179,10 +193,9 @@ export class ResponsePipe implements Sender {
     return this.#sendfileWorks && bytes > SMALL_STAGING_BYTES;
   }
 
-  #sendfile(slice: FileSlice): number {
-    if (this.#fd === -1) this.#fd = this.share.files.acquire(slice.path);
+  #sendfile(slice: OpenRange): number {
     const wanted = Math.min(slice.length - this.#sentOfHead, TURN_BYTES_PER_CONNECTION);
-    const sent = sendfile(this.socketFd, this.#fd, slice.position + this.#sentOfHead, wanted);
+    const sent = sendfile(this.socketFd, slice.fd, slice.position + this.#sentOfHead, wanted);
     if (sent > 0) {
       this.#sliceSent(slice, sent);
       return sent;
@@ -258,14 +271,13 @@ export class ResponsePipe implements Sender {
     return bytes;
   }
 
-  #read(slice: FileSlice, into: Buffer, at: number, bytes: number): number {
-    if (this.#fd === -1) this.#fd = this.share.files.acquire(slice.path);
-    const read = readSync(this.#fd, into, at, bytes, slice.position + this.#sentOfHead);
+  #read(slice: OpenRange, into: Buffer, at: number, bytes: number): number {
+    const read = readSync(slice.fd, into, at, bytes, slice.position + this.#sentOfHead);
     if (read === 0) this.owner.onSendFailed(endsEarly(slice, this.#sentOfHead));
     return read;
   }
 
-  #sliceSent(slice: FileSlice, bytes: number): void {
+  #sliceSent(slice: OpenRange, bytes: number): void {
     this.#sentOfHead += bytes;
     if (this.#sentOfHead === slice.length) this.#shift();
   }
@@ -273,7 +285,7 @@ export class ResponsePipe implements Sender {
   #shift(): void {
     const piece = this.#queue[this.#head];
     this.#waitingBytes -= isRange(piece) ? SLICE_COST_BYTES : piece.length;
-    this.#releaseFile();
+    this.#release(piece);
     this.#sentOfHead = 0;
     this.#head++;
     if (this.#head === this.#queue.length) {
@@ -285,11 +297,8 @@ export class ResponsePipe implements Sender {
     }
   }
 
-  #releaseFile(): void {
-    if (this.#fd === -1) return;
-    const head = this.#queue[this.#head] as FileSlice;
-    this.share.files.release(head.path, this.#fd);
-    this.#fd = -1;
+  #release(piece: Buffer | OpenRange): void {
+    if (isRange(piece)) this.share.files.release(piece.path, piece.fd);
   }
 
   /** After every write, also after those that went out at once: then there is nothing to do. */
@@ -306,7 +315,7 @@ export class ResponsePipe implements Sender {
   };
 }
 
-function isRange(piece: ReplyPiece): piece is FileSlice {
+function isRange<Range extends FileSlice>(piece: Buffer | Range): piece is Range {
   return !(piece instanceof Buffer);
 }
 

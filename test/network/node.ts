@@ -11,14 +11,28 @@ import { FakeClock } from '../base/fake-clock.js';
 
 /** Descriptors counted, so that a test can say that none is left. */
 export class CountedFiles implements SegmentFiles {
-  open = 0;
-  acquire(path: string): number {
-    const fd = openSync(path, 'r');
-    this.open++;
-    return fd;
+  readonly #users = new Map<string, { readonly fd: number; count: number }>();
+
+  /** Descriptors; everybody who wants a file shares one. */
+  get open(): number {
+    return this.#users.size;
   }
-  release(_path: string, fd: number): void {
-    this.open--;
+
+  acquire(path: string): number {
+    let segment = this.#users.get(path);
+    if (segment === undefined) {
+      segment = { fd: openSync(path, 'r'), count: 0 };
+      this.#users.set(path, segment);
+    }
+    segment.count++;
+    return segment.fd;
+  }
+
+  release(path: string, fd: number): void {
+    const segment = this.#users.get(path);
+    assert.equal(segment?.fd, fd, 'what is released was acquired');
+    if (segment === undefined || --segment.count > 0) return;
+    this.#users.delete(path);
     closeSync(fd);
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -175,5 +175,28 @@ test('the copy path passes the same tests', (t) => {
     env: { ...process.env, MILLRACE_NO_KOFFI: '1', NODE_TEST_CONTEXT: undefined },
   });
   assert.equal(run.status, 0, run.stdout);
-  assert.match(run.stdout, /# pass 5/);
+  assert.match(run.stdout, /# pass 6/);
+});
+
+test('a range that waits keeps its file, whatever comes to stand under its name', async () => {
+  const log = join(folder, 'replaced.log');
+  writeFileSync(log, Buffer.alloc(400_000, 'old'));
+  const large = { path, position: 0, length: FILE_BYTES };
+  const replies = [reply([large]), reply([{ path: log, position: 0, length: 400_000 }])];
+  await TestNode.run(
+    () => replies.shift() ?? reply([]),
+    {},
+    async (node) => {
+      const client = await node.client();
+      client.socket.pause();
+      client.socket.write(frame('first'));
+      client.socket.write(frame('second'));
+      await turns(50);
+      renameSync(log, `${log}.gone`);
+      writeFileSync(log, Buffer.alloc(400_000, 'new'));
+      client.socket.resume();
+      assert.equal((await client.frame())?.length, FILE_BYTES);
+      assert.ok((await client.frame())?.equals(Buffer.alloc(400_000, 'old')));
+    },
+  );
 });
