@@ -79,7 +79,7 @@ export function readOptions(args: readonly string[]): Options {
     .option('--no-limits', 'leave the limit programs out')
     .option('--override <key=value>', "one more setting for Millrace's brokers (repeatable)", collect, [])
     .option('--data-dir <folder>', 'where data folders go; must be on the disk that is meant', tmpdir())
-    .option('--list', 'name the cells, their sets and how long a set takes, and stop')
+    .option('--list', 'name the cells and the sets they belong to, and stop')
     .option('--json', 'print all runs as JSON, with raw histograms and throughput over time')
     .option('--markdown', 'print the table as Markdown')
     .option('--html <file>', 'also write a report with plots that opens offline')
