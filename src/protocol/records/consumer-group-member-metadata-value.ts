@@ -1,0 +1,30 @@
+/** Who a consumer group's member is and what it subscribes to, in `__consumer_offsets` (KIP-848). Wire only; any thread. */
+import { array, bytes, defineRecord, int32, string, struct } from '../schema.js';
+
+export const consumerGroupMemberMetadataValue = defineRecord({
+  name: 'ConsumerGroupMemberMetadataValue',
+  versions: '0',
+  flexible: 0,
+  fields: {
+    instanceId: string({ nullable: true }),
+    rackId: string({ nullable: true }),
+    clientId: string(),
+    clientHost: string(),
+    subscribedTopicNames: array(string()),
+    subscribedTopicRegex: string({ nullable: true }),
+    rebalanceTimeoutMs: int32({ default: -1 }),
+    serverAssignor: string({ nullable: true }),
+    // Only where the member speaks the classic protocol.
+    classicMemberMetadata: struct(
+      '0+',
+      { nullable: true, tag: 0, default: null },
+      {
+        sessionTimeoutMs: int32(),
+        supportedProtocols: array({
+          name: string(),
+          metadata: bytes(),
+        }),
+      },
+    ),
+  },
+});
