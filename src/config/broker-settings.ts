@@ -322,6 +322,42 @@ export const brokerSettings = {
     doc: 'Longest session timeout a member may ask for.',
   }),
   'group.max.size': int({ default: INT_MAX, min: 1, doc: 'Members that a group may have.' }),
+  'group.consumer.session.timeout.ms': int({
+    default: 45_000,
+    min: 1,
+    doc: 'How long a member of a consumer group (KIP-848) may be silent before it counts as gone.',
+  }),
+  'group.consumer.min.session.timeout.ms': int({
+    default: 45_000,
+    min: 1,
+    doc: 'Smallest value of group.consumer.session.timeout.ms.',
+  }),
+  'group.consumer.max.session.timeout.ms': int({
+    default: 60_000,
+    min: 1,
+    doc: 'Largest value of group.consumer.session.timeout.ms.',
+  }),
+  'group.consumer.heartbeat.interval.ms': int({
+    default: 5000,
+    min: 1,
+    doc: 'How often members of consumer groups are told to heartbeat.',
+  }),
+  'group.consumer.min.heartbeat.interval.ms': int({
+    default: 5000,
+    min: 1,
+    doc: 'Smallest value of group.consumer.heartbeat.interval.ms.',
+  }),
+  'group.consumer.max.heartbeat.interval.ms': int({
+    default: 15_000,
+    min: 1,
+    doc: 'Largest value of group.consumer.heartbeat.interval.ms.',
+  }),
+  'group.consumer.max.size': int({ default: INT_MAX, min: 1, doc: 'Members that a consumer group may have.' }),
+  'group.consumer.assignors': list({
+    default: ['uniform', 'range'],
+    words: ['uniform', 'range'],
+    doc: 'What assigns partitions in consumer groups; the first where no member asks for another.',
+  }),
 
   // ---- Network
   'socket.request.max.bytes': int({ default: 100 * MiB, min: 1024, doc: 'Largest request.' }),

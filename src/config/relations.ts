@@ -73,6 +73,34 @@ function checkGroups(config: BrokerConfig): void {
   }
 }
 
+function checkConsumerGroups(config: BrokerConfig): void {
+  for (const [name, least, most] of [
+    [
+      'group.consumer.session.timeout.ms',
+      'group.consumer.min.session.timeout.ms',
+      'group.consumer.max.session.timeout.ms',
+    ],
+    [
+      'group.consumer.heartbeat.interval.ms',
+      'group.consumer.min.heartbeat.interval.ms',
+      'group.consumer.max.heartbeat.interval.ms',
+    ],
+  ] as const) {
+    const [value, min, max] = [config.get(name), config.get(least), config.get(most)];
+    if (value >= min && value <= max) continue;
+    refuse(config, name, `(${value}) must lie between ${least} (${min}) and ${most} (${max})`);
+  }
+  const intervalMs = config.get('group.consumer.heartbeat.interval.ms');
+  const sessionMs = config.get('group.consumer.session.timeout.ms');
+  if (intervalMs >= sessionMs) {
+    const sentence = `(${intervalMs}) must be below group.consumer.session.timeout.ms (${sessionMs})`;
+    refuse(config, 'group.consumer.heartbeat.interval.ms', sentence);
+  }
+  if (config.get('group.consumer.assignors').length === 0) {
+    refuse(config, 'group.consumer.assignors', 'must name at least one');
+  }
+}
+
 function checkFolders(config: BrokerConfig): void {
   const folders = config.dataDirectories;
   if (folders.length === 0 || folders.includes('')) refuse(config, 'log.dirs', 'must name a folder');
@@ -84,6 +112,7 @@ export function checkRelations(config: BrokerConfig): string[] {
   checkListeners(config);
   checkSizes(config);
   checkGroups(config);
+  checkConsumerGroups(config);
   checkFolders(config);
   const warnings: string[] = [];
   for (const name of ['log.flush.interval.messages', 'log.flush.interval.ms'] as const) {

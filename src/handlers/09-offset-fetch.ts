@@ -21,9 +21,9 @@ export const offsetFetchHandler = handler(offsetFetch, async (request, { apiVers
   const byId = apiVersion >= TOPIC_IDS;
   return {
     groups: await Promise.all(
-      request.groups.map(async ({ groupId, topics }) => ({
+      request.groups.map(async ({ groupId, topics, memberId, memberEpoch }) => ({
         groupId,
-        ...(await groups.fetchOffsets(groupId, topics, byId)),
+        ...(await groups.fetchOffsets(groupId, topics, byId, { memberId, memberEpoch })),
       })),
     ),
   };

@@ -48,6 +48,7 @@ export class TopicRegistry {
   readonly #leftovers = new Map<string, { id: Uuid; handles: readonly PartitionHandle[] }>();
   readonly #ensuring = new Map<string, Promise<Topic>>();
   readonly #createdListeners: ((topic: Topic) => void)[] = [];
+  readonly #grownListeners: ((topic: Topic) => void)[] = [];
   readonly #deletedListeners: ((topic: Topic) => void)[] = [];
   readonly #configListeners: ((config: BrokerConfig) => void)[] = [];
   /** False until the partitions may be opened: until then records are only kept. */
@@ -237,6 +238,11 @@ export class TopicRegistry {
     this.#createdListeners.push(listener);
   }
 
+  /** `listener` hears of each topic that has got more partitions. */
+  onGrown(listener: (topic: Topic) => void): void {
+    this.#grownListeners.push(listener);
+  }
+
   /** `listener` hears of each topic that is no longer visible, before its partitions are removed. */
   onDeleted(listener: (topic: Topic) => void): void {
     this.#deletedListeners.push(listener);
@@ -303,6 +309,7 @@ export class TopicRegistry {
     this.#reconfigure(topic);
     if (record.partitions > topic.partitions.length) {
       topic.partitions = await this.#partitions.grownTo(topic, record.partitions);
+      for (const listener of this.#grownListeners) listener(topic);
     }
   }
 

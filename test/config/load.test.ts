@@ -177,6 +177,13 @@ suite('complaints', () => {
   test('settings that do not fit each other', () => {
     refused('half of ring.bytes', { 'ring.bytes': '4194304', 'message.max.bytes': '2097153' });
     refused('must hold the largest batch', { 'socket.request.max.bytes': '1048587' });
+    refused('must lie between', { 'group.consumer.session.timeout.ms': '6000' });
+    refused('must lie between', { 'group.consumer.heartbeat.interval.ms': '20000' });
+    refused('must be below', {
+      'group.consumer.max.heartbeat.interval.ms': '50000',
+      'group.consumer.heartbeat.interval.ms': '50000',
+    });
+    refused('must name at least one', { 'group.consumer.assignors': '' });
     refused('must not be above', { 'group.min.session.timeout.ms': '2000000' });
     refused('must name at least one address', { listeners: '' });
     refused('must hold entries such as', { listeners: '127.0.0.1:9092' });

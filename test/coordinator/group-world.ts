@@ -21,18 +21,30 @@ export const OFFSETS_PARTITIONS = 50;
 class FakeTopics implements GroupTopics {
   private readonly topics = new Map<string, Topic>();
   private readonly listeners: ((topic: Topic) => void)[] = [];
+  /** Of topics that come or grow. */
+  private readonly changeListeners: ((topic: Topic) => void)[] = [];
 
   add(name: string, partitions: number): Topic {
+    return this.put(name, partitions, randomUuid());
+  }
+
+  /** The same topic with more partitions. */
+  grow(name: string, partitions: number): Topic {
+    return this.put(name, partitions, this.topics.get(name)?.id ?? randomUuid());
+  }
+
+  private put(name: string, partitions: number, id: Uuid): Topic {
     const handles = Array.from({ length: partitions }, (_, index) => ({ topic: name, index }) as PartitionHandle);
     const topic: Topic = {
       name,
-      id: randomUuid(),
+      id,
       internal: name === OFFSETS_TOPIC,
       partitions: handles,
       configs: new Map(),
       logConfig: {} as Topic['logConfig'],
     };
     this.topics.set(name, topic);
+    for (const listener of this.changeListeners) listener(topic);
     return topic;
   }
 
@@ -46,6 +58,7 @@ class FakeTopics implements GroupTopics {
   /** What a new process knows: the topics, and nobody who listens. */
   forgetListeners(): void {
     this.listeners.length = 0;
+    this.changeListeners.length = 0;
   }
 
   get(name: string): Topic | undefined {
@@ -54,6 +67,18 @@ class FakeTopics implements GroupTopics {
 
   byId(id: Uuid): Topic | undefined {
     return [...this.topics.values()].find((topic) => topic.id === id);
+  }
+
+  all(): Iterable<Topic> {
+    return this.topics.values();
+  }
+
+  onCreated(listener: (topic: Topic) => void): void {
+    this.changeListeners.push(listener);
+  }
+
+  onGrown(listener: (topic: Topic) => void): void {
+    this.changeListeners.push(listener);
   }
 
   onDeleted(listener: (topic: Topic) => void): void {
@@ -211,6 +236,7 @@ export class GroupWorld {
   async commit(offset: number, request: Partial<CommitRequest> = {}, version = 9) {
     const topics = await this.groups.commitOffsets(this.commitRequest(offset, request), {
       byId: version >= 10,
+      hasMemberEpoch: version >= 9,
       unknownGroup: version >= 9 ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION',
     });
     return topics[0].partitions[0].errorCode;

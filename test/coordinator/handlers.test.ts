@@ -14,6 +14,8 @@ import { describeGroupsHandler } from '../../src/handlers/15-describe-groups.js'
 import { listGroupsHandler } from '../../src/handlers/16-list-groups.js';
 import { deleteGroupsHandler } from '../../src/handlers/42-delete-groups.js';
 import { offsetDeleteHandler } from '../../src/handlers/47-offset-delete.js';
+import { consumerGroupHeartbeatHandler } from '../../src/handlers/68-consumer-group-heartbeat.js';
+import { consumerGroupDescribeHandler } from '../../src/handlers/69-consumer-group-describe.js';
 import type { Handler, RequestContext, Services } from '../../src/handlers/handler.js';
 import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from '../../src/protocol/compile.js';
 import type { Api, DecodedResponseOf, EncodableRequestOf } from '../../src/protocol/schema.js';
@@ -206,4 +208,59 @@ test('groups are described, listed and deleted in every version', async () => {
     [deleted.errorCode, deleted.topics[0].partitions[0].errorCode],
     ['NONE', 'GROUP_SUBSCRIBED_TO_TOPIC'],
   );
+});
+
+test('a member of a consumer group joins, commits, is described and leaves in every version', async () => {
+  for (const version of versionsOf(consumerGroupHeartbeatHandler.api)) {
+    const world = await GroupWorld.start();
+    const joined = await ask(world, consumerGroupHeartbeatHandler, version, {
+      groupId: GROUP,
+      memberId: version === 0 ? '' : 'member',
+      memberEpoch: 0,
+      rebalanceTimeoutMs: 1_000,
+      topicPartitions: [],
+      ...(version === 0 ? { subscribedTopicNames: ['logs'] } : { subscribedTopicRegex: 'l.*' }),
+    });
+    assert.equal(joined.errorCode, 'NONE');
+    const memberId = joined.memberId ?? '';
+    const topicId = world.topics.get('logs')?.id ?? '';
+    assert.deepEqual(joined.assignment, { topicPartitions: [{ topicId, partitions: [0, 1, 2, 3] }] });
+    const commit = async (commitVersion: number, memberEpoch: number) => {
+      const partition = { partitionIndex: 0, committedOffset: 8, committedMetadata: '' };
+      const answer = await ask(world, offsetCommitHandler, commitVersion, {
+        groupId: GROUP,
+        memberId,
+        generationIdOrMemberEpoch: memberEpoch,
+        topics: [{ ...(commitVersion >= 10 ? { topicId } : { name: 'logs' }), partitions: [partition] }],
+      });
+      return answer.topics[0].partitions[0].errorCode;
+    };
+    assert.equal(await commit(8, 1), 'UNSUPPORTED_VERSION');
+    for (const commitVersion of [9, 10]) {
+      assert.equal(await commit(commitVersion, 1), 'NONE');
+      assert.equal(await commit(commitVersion, 2), 'STALE_MEMBER_EPOCH');
+      for (const memberEpoch of [1, 2]) {
+        const asked = { groupId: GROUP, memberId, memberEpoch, topics: null };
+        const { groups } = await ask(world, offsetFetchHandler, commitVersion, { groups: [asked] });
+        assert.equal(groups[0].errorCode, memberEpoch === 1 ? 'NONE' : 'STALE_MEMBER_EPOCH');
+      }
+    }
+    for (const describeVersion of versionsOf(consumerGroupDescribeHandler.api)) {
+      const request = { groupIds: [GROUP, 'nowhere'], includeAuthorizedOperations: true };
+      const { groups } = await ask(world, consumerGroupDescribeHandler, describeVersion, request);
+      assert.deepEqual([groups[0].groupState, groups[1].errorCode], ['Stable', 'GROUP_ID_NOT_FOUND']);
+      assert.equal(groups[0].members[0].memberType, describeVersion >= 1 ? 1 : -1);
+      assert.ok(groups[0].authorizedOperations > 0);
+    }
+    for (const listVersion of versionsOf(listGroupsHandler.api)) {
+      const { groups } = await ask(world, listGroupsHandler, listVersion, {});
+      assert.deepEqual([groups[0].groupId, groups[0].groupType], [GROUP, listVersion >= 5 ? 'consumer' : '']);
+    }
+    const left = await ask(world, consumerGroupHeartbeatHandler, version, {
+      groupId: GROUP,
+      memberId,
+      memberEpoch: -1,
+    });
+    assert.deepEqual([left.errorCode, left.memberEpoch], ['NONE', -1]);
+  }
 });

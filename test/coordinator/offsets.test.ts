@@ -91,6 +91,7 @@ test('topics and partitions that are not there, and metadata that is too long, a
   ];
   const answers = await world.groups.commitOffsets(world.commitRequest(0, { topics }), {
     byId: false,
+    hasMemberEpoch: true,
     unknownGroup: 'GROUP_ID_NOT_FOUND',
   });
   assert.deepEqual(

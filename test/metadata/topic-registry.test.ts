@@ -115,6 +115,15 @@ describe('ensure', () => {
   });
 });
 
+test('whoever listens hears of a topic that has grown, once it has', async () => {
+  const { topics } = await startRegistry();
+  const grown: [string, number][] = [];
+  topics.onGrown(({ name, partitions }) => grown.push([name, partitions.length]));
+  await topics.create({ name: 'logs', partitions: 2 });
+  await topics.addPartitions('logs', 5);
+  assert.deepEqual(grown, [['logs', 5]]);
+});
+
 describe('delete', () => {
   test('frees the name for a topic with another id', async () => {
     const { topics, partitions } = await startRegistry();

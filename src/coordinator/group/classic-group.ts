@@ -28,7 +28,6 @@ const CONSUMER_PROTOCOL_TYPE = 'consumer';
  * at start. A rebalance under way is not durable, in Kafka neither: after a restart its members join again.
  */
 export class ClassicGroup {
-  readonly offsets = new CommittedOffsets();
   state: GroupState = 'Empty';
   /** Wall-clock milliseconds of the last durable change of state; -1 where the log does not say. */
   stateSinceMs = -1;
@@ -54,11 +53,24 @@ export class ClassicGroup {
   private generationGivenOut = 0;
   private topics: ReadonlySet<string> | null = null;
 
-  constructor(readonly id: string) {}
+  constructor(
+    readonly id: string,
+    readonly offsets = new CommittedOffsets(),
+  ) {}
 
   /** Nothing of it is in the log, and nobody is in it. */
   get isForgettable(): boolean {
     return this.state === 'Empty' && this.generation === 0 && this.pendingJoins.size === 0 && this.offsets.isEmpty;
+  }
+
+  /** Nobody is in it or on the way, and only its own record keeps it. */
+  get mayExpire(): boolean {
+    return this.state === 'Empty' && this.pendingJoins.size === 0 && this.generation > 0;
+  }
+
+  /** All but its offsets. */
+  tombstones(): GroupRecord[] {
+    return [{ type: 'group', group: this.id, value: null }];
   }
 
   replay(record: GroupRecord): void {
@@ -67,6 +79,7 @@ export class ClassicGroup {
       else this.offsets.delete(record.topic, record.partition);
       return;
     }
+    if (record.type !== 'group') return;
     if (record.value) this.replayMetadata(record.value);
     else this.replayMetadata({ protocolType: '', generation: 0, protocol: null, leader: null, members: [] });
   }

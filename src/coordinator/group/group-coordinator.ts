@@ -1,4 +1,5 @@
-/** The coordinator of all classic consumer groups: finds a request's group, lets the rules decide, answers when it is on disk. Main thread. */
+/** The coordinator of all consumer groups, classic ones and those of KIP-848: finds a request's group, lets the rules decide, answers when it is on disk. Main thread. */
+import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
@@ -11,8 +12,18 @@ import type { describeGroups } from '../../protocol/messages/15-describe-groups.
 import type { listGroups } from '../../protocol/messages/16-list-groups.js';
 import type { ResponseOf } from '../../protocol/schema.js';
 import { partitionOf } from '../partition-of.js';
-import type { ClassicGroup } from './classic-group.js';
+import { ClassicGroup } from './classic-group.js';
+import type { ConsumerHeartbeatRequest, HeartbeatContext } from './consumer-decisions.js';
+import { ConsumerGroup } from './consumer-group.js';
+import {
+  type ConsumerHeartbeatResponse,
+  ConsumerMembership,
+  type DescribedConsumerGroup,
+  refused,
+} from './consumer-membership.js';
+import type { Group } from './group.js';
 import { joinError, syncError } from './group-answers.js';
+import type { GroupEnvironment } from './group-environment.js';
 import type { GroupRecord } from './group-record.js';
 import { type JoinResponse, NAME_CHARS_MAX, NO_BYTES, type SyncResponse } from './member.js';
 import {
@@ -29,6 +40,7 @@ import {
   type CommitRequest,
   type CommittedTopic,
   checkCommit,
+  checkFetch,
   checkOffsetDelete,
   type DeletedTopic,
   decideCommit,
@@ -47,9 +59,11 @@ import {
 import { OffsetsPartition } from './offsets-partition.js';
 
 const MS_PER_MINUTE = 60_000;
-/** Kafka's word for groups whose members assign, as against those of KIP-848. */
+/** Kafka's words for groups whose members assign, and for those of KIP-848. */
 const CLASSIC_TYPE = 'classic';
+const CONSUMER_TYPE = 'consumer';
 const DEAD_STATE = 'Dead';
+const NO_MEMBER = { memberId: null, memberEpoch: -1 };
 
 export type ListedGroup = ResponseOf<typeof listGroups>['groups'][number];
 export type DescribedGroup = ResponseOf<typeof describeGroups>['groups'][number];
@@ -73,6 +87,7 @@ export interface FetchedOffsets {
 export class GroupCoordinator {
   private readonly deadlines: Deadlines;
   private readonly membership: Membership;
+  private readonly consumers: ConsumerMembership;
   private readonly expiry;
   /** Empty until `load` is called. */
   private partitions: readonly OffsetsPartition[] = [];
@@ -80,7 +95,7 @@ export class GroupCoordinator {
   constructor(private readonly options: GroupCoordinatorOptions) {
     const { config, clock, logger, topics } = options;
     this.deadlines = new Deadlines(clock);
-    this.membership = new Membership({
+    const env: GroupEnvironment = {
       config,
       clock,
       logger,
@@ -88,9 +103,22 @@ export class GroupCoordinator {
       write: (group, records) => this.partitionFor(group.id).write(group, records),
       settled: (group) => this.partitionFor(group.id).settled(group.id),
       forget: (group) => this.partitionFor(group.id).forget(group),
+    };
+    this.membership = new Membership(env);
+    this.consumers = new ConsumerMembership({
+      ...env,
+      topics,
+      find: (groupId) => this.partitionFor(groupId).get(groupId),
+      findOrMake: (groupId) => this.partitionFor(groupId).getOrCreate(groupId),
+      abandonClassic: (group) => this.membership.rebalance.abandon(group, 'UNKNOWN_MEMBER_ID'),
     });
     this.expiry = this.deadlines.create(() => this.expireOffsets());
-    topics.onDeleted((topic) => this.dropOffsetsOf(topic));
+    topics.onCreated((topic) => this.topicChanged(topic));
+    topics.onGrown((topic) => this.topicChanged(topic));
+    topics.onDeleted((topic) => {
+      this.topicChanged(topic);
+      this.dropOffsetsOf(topic);
+    });
   }
 
   /**
@@ -101,7 +129,6 @@ export class GroupCoordinator {
     const { clock, logger, topics, openLog, offsetsPartitions, config } = this.options;
     const topic = topics.get(OFFSETS_TOPIC);
     const batchBytesMax = config.get('message.max.bytes');
-    const { rebalance } = this.membership;
     this.partitions = Array.from({ length: topic?.partitions.length ?? offsetsPartitions }, (_, index) => {
       return new OffsetsPartition({
         index,
@@ -110,7 +137,7 @@ export class GroupCoordinator {
         openLog,
         batchBytesMax,
         onRead: (group) => this.takeOver(group),
-        onLost: (group, error) => rebalance.abandon(group, error),
+        onLost: (group, error) => this.abandon(group, error),
       });
     });
     this.scheduleExpiry();
@@ -136,9 +163,12 @@ export class GroupCoordinator {
       return joinError('INVALID_SESSION_TIMEOUT', memberId);
     }
     const partition = this.partitionFor(groupId);
-    const existing = partition.get(groupId);
-    if (!existing && memberId !== '') return joinError('UNKNOWN_MEMBER_ID', memberId);
+    const found = partition.get(groupId);
+    if (!found && memberId !== '') return joinError('UNKNOWN_MEMBER_ID', memberId);
+    const existing = found instanceof ConsumerGroup ? this.toClassic(found) : found;
+    if (existing === null) return joinError('INCONSISTENT_GROUP_PROTOCOL', memberId);
     const group = existing ?? partition.getOrCreate(groupId);
+    assert(group instanceof ClassicGroup, 'a group is classic until a record says otherwise');
     const answer = this.membership.join(group, request, context);
     // Where the first to ask was refused, there was never a group.
     if (group.isForgettable) partition.forget(group);
@@ -148,29 +178,41 @@ export class GroupCoordinator {
   sync(request: SyncRequest): SyncResponse | Promise<SyncResponse> {
     const error = this.membershipError(request.groupId);
     if (error !== 'NONE') return syncError(error);
-    const group = this.partitionFor(request.groupId).get(request.groupId);
+    const group = this.classic(request.groupId);
     return group ? this.membership.sync(group, request) : syncError('UNKNOWN_MEMBER_ID');
   }
 
   heartbeat(request: HeartbeatRequest): ErrorName {
     const error = this.membershipError(request.groupId);
     if (error !== 'NONE') return error;
-    const group = this.partitionFor(request.groupId).get(request.groupId);
+    const group = this.classic(request.groupId);
     return group ? this.membership.heartbeat(group, request) : 'UNKNOWN_MEMBER_ID';
   }
 
   leave(groupId: string, members: LeaveRequest['members']): LeaveResponse {
     const errorCode = this.membershipError(groupId);
     if (errorCode !== 'NONE') return { errorCode, members: [] };
-    const group = this.partitionFor(groupId).get(groupId);
+    const group = this.classic(groupId);
     if (group) return { errorCode, members: this.membership.leave(group, members) };
     return { errorCode, members: members.map((member) => ({ ...member, errorCode: 'UNKNOWN_MEMBER_ID' as const })) };
   }
 
-  /** `byId`: topics are named by id (OffsetCommit 10). `unknownGroup`: what a member of a group that is not there is told. */
+  /** A member of a consumer group joins, is alive, or leaves (KIP-848). */
+  consumerHeartbeat(
+    request: ConsumerHeartbeatRequest,
+    context: HeartbeatContext,
+  ): ConsumerHeartbeatResponse | Promise<ConsumerHeartbeatResponse> {
+    const error = this.availability(request.groupId);
+    return error === 'NONE' ? this.consumers.heartbeat(request, context) : refused(error);
+  }
+
+  /**
+   * `byId`: topics are named by id (OffsetCommit 10). `hasMemberEpoch`: OffsetCommit 9 and later. `unknownGroup`: what a
+   * member of a group that is not there is told.
+   */
   async commitOffsets(
     request: CommitRequest,
-    { byId, unknownGroup }: { byId: boolean; unknownGroup: ErrorName },
+    { byId, hasMemberEpoch, unknownGroup }: { byId: boolean; hasMemberEpoch: boolean; unknownGroup: ErrorName },
   ): Promise<CommittedTopic[]> {
     const { groupId, generationIdOrMemberEpoch: generation, memberId } = request;
     const unavailable = this.availability(groupId);
@@ -178,23 +220,32 @@ export class GroupCoordinator {
     const partition = this.partitionFor(groupId);
     const existing = partition.get(groupId);
     if (!existing && generation >= 0) return refuseCommit(request, unknownGroup);
-    const refusal = existing ? checkCommit(existing, request) : 'NONE';
+    const refusal = existing ? checkCommit(existing, request, hasMemberEpoch) : 'NONE';
     if (refusal !== 'NONE') return refuseCommit(request, refusal);
     const { clock, config, topics } = this.options;
     const metadataBytesMax = config.get('offset.metadata.max.bytes');
     const decision = decideCommit(request, topics, { byId, nowMs: clock.nowMs(), metadataBytesMax });
-    const member = existing?.members.get(memberId);
-    if (existing && member) this.membership.rebalance.watch(existing, member);
+    if (existing instanceof ClassicGroup) {
+      const member = existing.members.get(memberId);
+      if (member) this.membership.rebalance.watch(existing, member);
+    }
     if (decision.records.length === 0) return decision.topics;
     const error = await partition.write(existing ?? partition.getOrCreate(groupId), decision.records);
     return error === 'NONE' ? decision.topics : withCommitError(decision.topics, error);
   }
 
-  /** Answers only what is on disk. `asked` null: everything that the group has committed. */
-  async fetchOffsets(groupId: string, asked: readonly AskedTopic[] | null, byId: boolean): Promise<FetchedOffsets> {
+  /** Answers only what is on disk. `asked` null: everything that the group has committed. `member`: who asks, from OffsetFetch 9 on. */
+  async fetchOffsets(
+    groupId: string,
+    asked: readonly AskedTopic[] | null,
+    byId: boolean,
+    member: { readonly memberId: string | null; readonly memberEpoch: number } = NO_MEMBER,
+  ): Promise<FetchedOffsets> {
     const unavailable = this.availability(groupId);
     if (unavailable !== 'NONE') return { errorCode: unavailable, topics: [] };
     const partition = this.partitionFor(groupId);
+    const refusal = checkFetch(partition.get(groupId), member.memberId, member.memberEpoch);
+    if (refusal !== 'NONE') return { errorCode: refusal, topics: [] };
     const topics = fetchOffsets(partition.get(groupId), asked, this.options.topics, byId);
     const errorCode = (await partition.settled(groupId)) ?? 'NONE';
     return { errorCode, topics: errorCode === 'NONE' ? topics : [] };
@@ -220,7 +271,7 @@ export class GroupCoordinator {
     const group = partition.get(groupId);
     if (!group) return 'GROUP_ID_NOT_FOUND';
     if (group.state !== 'Empty') return 'NON_EMPTY_GROUP';
-    for (const memberId of [...group.pendingJoins.keys()]) this.membership.rebalance.endPendingJoin(group, memberId);
+    this.abandon(group, 'UNKNOWN_MEMBER_ID');
     return partition.write(group, tombstonesOfGroup(group));
   }
 
@@ -231,24 +282,26 @@ export class GroupCoordinator {
     const wantedTypes = lower(types);
     const isLoaded = this.partitions.length > 0 && this.partitions.every((partition) => partition.isLoaded);
     const groups: ListedGroup[] = [];
-    if (wantedTypes.size === 0 || wantedTypes.has(CLASSIC_TYPE)) {
-      for (const group of this.allGroups()) {
-        if (wantedStates.size > 0 && !wantedStates.has(group.state.toLowerCase())) continue;
-        const protocolType = group.protocolType ?? '';
-        groups.push({ groupId: group.id, protocolType, groupState: group.state, groupType: CLASSIC_TYPE });
-      }
+    for (const group of this.allGroups()) {
+      const groupType = group instanceof ConsumerGroup ? CONSUMER_TYPE : CLASSIC_TYPE;
+      const { state: groupState, protocolType } = group;
+      if (wantedTypes.size > 0 && !wantedTypes.has(groupType)) continue;
+      if (wantedStates.size > 0 && !wantedStates.has(groupState.toLowerCase())) continue;
+      groups.push({ groupId: group.id, protocolType: protocolType ?? '', groupState, groupType });
     }
     return { errorCode: isLoaded ? 'NONE' : 'COORDINATOR_LOAD_IN_PROGRESS', groups };
   }
 
-  /** `missing`: what is said of a group that is not there; its state is Dead in any case. */
+  /** `missing`: what is said of a group that is not there, or is no classic one; its state is Dead in any case. */
   describe(groupId: string, missing: ErrorName): DescribedGroup {
     const unavailable = this.availability(groupId);
-    const group = unavailable === 'NONE' ? this.partitionFor(groupId).get(groupId) : undefined;
+    const found = unavailable === 'NONE' ? this.partitionFor(groupId).get(groupId) : undefined;
+    const group = found instanceof ClassicGroup ? found : undefined;
     if (!group) {
+      const message = found ? `Group ${groupId} is not a classic group.` : `Group ${groupId} not found.`;
       return {
         errorCode: unavailable === 'NONE' ? missing : unavailable,
-        errorMessage: unavailable === 'NONE' && missing !== 'NONE' ? `Group ${groupId} not found.` : null,
+        errorMessage: unavailable === 'NONE' && missing !== 'NONE' ? message : null,
         groupId,
         groupState: unavailable === 'NONE' ? DEAD_STATE : '',
         protocolType: '',
@@ -275,6 +328,23 @@ export class GroupCoordinator {
     };
   }
 
+  /** A group that is not there, or is a classic one, is answered GROUP_ID_NOT_FOUND. */
+  describeConsumerGroup(groupId: string): DescribedConsumerGroup {
+    const unavailable = this.availability(groupId);
+    const group = unavailable === 'NONE' ? this.partitionFor(groupId).get(groupId) : undefined;
+    if (group instanceof ConsumerGroup) return this.consumers.describe(group);
+    return {
+      errorCode: unavailable === 'NONE' ? 'GROUP_ID_NOT_FOUND' : unavailable,
+      errorMessage: unavailable === 'NONE' ? `Group ${groupId} is not a consumer group.` : null,
+      groupId,
+      groupState: '',
+      groupEpoch: 0,
+      assignmentEpoch: 0,
+      assignorName: '',
+      members: [],
+    };
+  }
+
   private availability(groupId: string): ErrorName {
     if (groupId.length > NAME_CHARS_MAX) return 'INVALID_GROUP_ID';
     return this.partitions.length === 0
@@ -291,12 +361,36 @@ export class GroupCoordinator {
     return this.partitions[partitionOf(groupId, this.partitions.length)];
   }
 
-  private *allGroups(): Generator<ClassicGroup> {
+  private classic(groupId: string): ClassicGroup | undefined {
+    const group = this.partitionFor(groupId).get(groupId);
+    return group instanceof ClassicGroup ? group : undefined;
+  }
+
+  /** An empty consumer group becomes a classic one when a classic member joins; null where it is not empty. */
+  private toClassic(group: ConsumerGroup): Group | undefined | null {
+    if (group.members.size > 0) return null;
+    this.writeUnasked(group, group.tombstones());
+    return this.partitionFor(group.id).get(group.id);
+  }
+
+  private abandon(group: Group, error: ErrorName): void {
+    if (group instanceof ConsumerGroup) this.consumers.abandon(group);
+    else this.membership.rebalance.abandon(group, error);
+  }
+
+  private topicChanged(topic: Topic): void {
+    for (const group of this.allGroups()) {
+      if (group instanceof ConsumerGroup) this.consumers.topicChanged(group, topic);
+    }
+  }
+
+  private *allGroups(): Generator<Group> {
     for (const partition of this.partitions) yield* partition.all();
   }
 
-  private takeOver(group: ClassicGroup): void {
-    for (const member of group.members.values()) this.membership.rebalance.watch(group, member);
+  private takeOver(group: Group): void {
+    if (group instanceof ConsumerGroup) this.consumers.takeOver(group);
+    else for (const member of group.members.values()) this.membership.rebalance.watch(group, member);
     this.writeUnasked(group, tombstonesOfLostTopics(group, this.options.topics));
   }
 
@@ -319,7 +413,7 @@ export class GroupCoordinator {
   }
 
   /** For changes that nobody waits for: where one fails, the group is read again and the next occasion finds it as it was. */
-  private writeUnasked(group: ClassicGroup, records: readonly GroupRecord[]): void {
+  private writeUnasked(group: Group, records: readonly GroupRecord[]): void {
     if (records.length > 0) void this.partitionFor(group.id).write(group, records);
   }
 }

@@ -4,7 +4,7 @@ import type { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
 import type { BrokerConfig } from '../../config/load.js';
-import type { ClassicGroup } from './classic-group.js';
+import type { Group } from './group.js';
 import type { GroupRecord } from './group-record.js';
 
 export interface GroupEnvironment {
@@ -16,9 +16,9 @@ export interface GroupEnvironment {
    * Replays the records into `group` before it returns, and resolves once they are on disk with NONE, or with what to
    * answer where they are not; the group is then read again from its log.
    */
-  write(group: ClassicGroup, records: readonly GroupRecord[]): Promise<ErrorName>;
+  write(group: Group, records: readonly GroupRecord[]): Promise<ErrorName>;
   /** Resolves once all that the group shows is on disk, as `write` does; null where that is so already. */
-  settled(group: ClassicGroup): Promise<ErrorName> | null;
+  settled(group: Group): Promise<ErrorName> | null;
   /** Lets go of a group of which nothing is left, in memory or in the log. */
-  forget(group: ClassicGroup): void;
+  forget(group: Group): void;
 }

@@ -1,4 +1,4 @@
-/** The records of `__consumer_offsets`, as the classic group coordinator writes and replays them. Main thread. */
+/** The records of `__consumer_offsets`, as the group coordinator writes and replays them. Main thread. */
 import { type Uuid, ZERO_UUID } from '../../base/uuid.js';
 import type { InternalRecord } from '../../partition/internal-log.js';
 import { decodeRecord, encodeRecord } from '../../protocol/compile.js';
@@ -8,6 +8,11 @@ import { legacyOffsetCommitKey } from '../../protocol/records/legacy-offset-comm
 import { offsetCommitKey } from '../../protocol/records/offset-commit-key.js';
 import { offsetCommitValue } from '../../protocol/records/offset-commit-value.js';
 import type { EncodableRecordOf } from '../../protocol/schema.js';
+import {
+  type ConsumerGroupRecord,
+  decodeConsumerGroupRecord,
+  encodeConsumerGroupRecord,
+} from './consumer-group-record.js';
 
 /** A committed offset, for as long as its group and its topic live. */
 export interface CommittedOffset {
@@ -42,7 +47,7 @@ export interface GroupMetadataRecord {
 }
 
 /** Every change of a group's durable state is one of these, applied by one replay function, live as at start. */
-export type GroupRecord = OffsetRecord | GroupMetadataRecord;
+export type GroupRecord = OffsetRecord | GroupMetadataRecord | ConsumerGroupRecord;
 
 const KEY_VERSION = 0;
 /** Version 4 only adds tagged fields, so a reader of version 3 is all that it shuts out; it carries the topic's id. */
@@ -59,6 +64,7 @@ export function encodeGroupRecord(record: GroupRecord): InternalRecord {
       value: value === null ? null : encodeRecord(groupMetadataValue, GROUP_VALUE_VERSION, value),
     };
   }
+  if (record.type !== 'offset') return encodeConsumerGroupRecord(record);
   const { group, topic, partition, value } = record;
   return {
     key: encodeRecord(offsetCommitKey, KEY_VERSION, { group, topic, partition }),
@@ -80,8 +86,7 @@ function encodeOffset(value: CommittedOffset): Buffer {
 }
 
 /**
- * null for a record type that classic groups do not have (KIP-848, share and Streams groups): it is kept in the log
- * and left alone. Buffers inside the result are copies: they outlive the visit.
+ * null for a record type that these groups do not have (share and Streams groups): it is kept in the log and left alone. Buffers inside the result are copies: they outlive the visit.
  */
 export function decodeGroupRecord({ key, value }: InternalRecord): GroupRecord | null {
   if (key === null || key.length < 2) return null;
@@ -102,7 +107,7 @@ export function decodeGroupRecord({ key, value }: InternalRecord): GroupRecord |
     );
     return { type: 'offset', group, topic, partition, value: value === null ? null : decodeOffset(value) };
   }
-  return null;
+  return decodeConsumerGroupRecord(key, value);
 }
 
 function decodeOffset(value: Buffer): CommittedOffset {

@@ -6,7 +6,8 @@ import type { offsetCommit } from '../../protocol/messages/08-offset-commit.js';
 import type { offsetFetch } from '../../protocol/messages/09-offset-fetch.js';
 import type { offsetDelete } from '../../protocol/messages/47-offset-delete.js';
 import type { RequestOf, ResponseOf } from '../../protocol/schema.js';
-import type { ClassicGroup } from './classic-group.js';
+import { ConsumerGroup } from './consumer-group.js';
+import type { Group } from './group.js';
 import type { CommittedOffset, GroupRecord, OffsetRecord } from './group-record.js';
 import { NAME_CHARS_MAX } from './member.js';
 
@@ -16,10 +17,15 @@ export type FetchedTopic = NonNullable<NonNullable<ResponseOf<typeof offsetFetch
 export type OffsetDeleteRequest = RequestOf<typeof offsetDelete>;
 export type DeletedTopic = ResponseOf<typeof offsetDelete>['topics'][number];
 
-/** The catalogue, as far as offsets need it. */
+/** The catalogue, as far as groups need it. */
 export interface GroupTopics {
   get(name: string): Topic | undefined;
   byId(id: Uuid): Topic | undefined;
+  all(): Iterable<Topic>;
+  /** At start, too. */
+  onCreated(listener: (topic: Topic) => void): void;
+  /** More partitions. */
+  onGrown(listener: (topic: Topic) => void): void;
   onDeleted(listener: (topic: Topic) => void): void;
 }
 
@@ -29,11 +35,18 @@ export interface AskedTopic {
   readonly partitionIndexes: readonly number[];
 }
 
-/** Whether the sender of `request` may commit for `group` as it stands. */
-export function checkCommit(group: ClassicGroup, request: CommitRequest): ErrorName {
+/**
+ * Whether the sender of `request` may commit for `group` as it stands. `hasMemberEpoch`: OffsetCommit 9 and later, which
+ * members of consumer groups have to use.
+ */
+export function checkCommit(group: Group, request: CommitRequest, hasMemberEpoch: boolean): ErrorName {
   const { generationIdOrMemberEpoch: generation, memberId, groupInstanceId } = request;
   // Consumers that assign partitions to themselves, and administrators, commit without being members of anything.
   if (generation < 0 && group.state === 'Empty') return 'NONE';
+  if (group instanceof ConsumerGroup) {
+    if (!hasMemberEpoch && group.members.has(memberId)) return 'UNSUPPORTED_VERSION';
+    return group.checkMemberEpoch(memberId, generation);
+  }
   if (generation < 0 && memberId === '' && groupInstanceId === null) return 'UNKNOWN_MEMBER_ID';
   const error = group.checkMember(memberId, groupInstanceId);
   if (error !== 'NONE') return error;
@@ -115,9 +128,15 @@ function fetched(partitionIndex: number, committed: CommittedOffset | undefined,
   };
 }
 
+/** Whether a member with `memberEpoch` may know the offsets: who names no member may, and so may members of classic groups. */
+export function checkFetch(group: Group | undefined, memberId: string | null, memberEpoch: number): ErrorName {
+  if (!(group instanceof ConsumerGroup) || (memberEpoch < 0 && !memberId)) return 'NONE';
+  return group.checkMemberEpoch(memberId ?? '', memberEpoch);
+}
+
 /** What `group` (undefined: a group that is not there) has committed in `asked`; null asks for all that there is. */
 export function fetchOffsets(
-  group: ClassicGroup | undefined,
+  group: Group | undefined,
   asked: readonly AskedTopic[] | null,
   topics: GroupTopics,
   byId: boolean,
@@ -137,7 +156,7 @@ export function fetchOffsets(
   });
 }
 
-function fetchAllOffsets(group: ClassicGroup | undefined, topics: GroupTopics, byId: boolean): FetchedTopic[] {
+function fetchAllOffsets(group: Group | undefined, topics: GroupTopics, byId: boolean): FetchedTopic[] {
   const all: FetchedTopic[] = [];
   for (const name of group?.offsets.topicNames() ?? []) {
     const topicId = topics.get(name)?.id;
@@ -161,17 +180,17 @@ export function refuseFetch(asked: readonly AskedTopic[], errorCode: ErrorName):
   }));
 }
 
-function tombstone(group: ClassicGroup, topic: string, partition: number): OffsetRecord {
+function tombstone(group: Group, topic: string, partition: number): OffsetRecord {
   return { type: 'offset', group: group.id, topic, partition, value: null };
 }
 
 /** Whether offsets of `group` may be deleted at all; topics that its members read are still refused one by one. */
-export function checkOffsetDelete(group: ClassicGroup): ErrorName {
+export function checkOffsetDelete(group: Group): ErrorName {
   return group.state === 'Empty' || group.isConsumerGroup ? 'NONE' : 'NON_EMPTY_GROUP';
 }
 
 export function decideOffsetDelete(
-  group: ClassicGroup,
+  group: Group,
   request: OffsetDeleteRequest,
   topics: GroupTopics,
 ): { records: GroupRecord[]; topics: DeletedTopic[] } {
@@ -195,12 +214,12 @@ export function decideOffsetDelete(
 }
 
 /** Removes all offsets of `topic`: it was deleted. */
-export function tombstonesOfTopic(group: ClassicGroup, topic: string): GroupRecord[] {
+export function tombstonesOfTopic(group: Group, topic: string): GroupRecord[] {
   return [...(group.offsets.ofTopic(topic)?.keys() ?? [])].map((partition) => tombstone(group, topic, partition));
 }
 
 /** Removes the offsets of topics that are no more, or that were made anew under the same name. */
-export function tombstonesOfLostTopics(group: ClassicGroup, topics: GroupTopics): GroupRecord[] {
+export function tombstonesOfLostTopics(group: Group, topics: GroupTopics): GroupRecord[] {
   const records: GroupRecord[] = [];
   for (const { topic, partition, committed } of group.offsets.entries()) {
     const id = topics.get(topic)?.id;
@@ -211,10 +230,10 @@ export function tombstonesOfLostTopics(group: ClassicGroup, topics: GroupTopics)
 }
 
 /** Removes the group with all it has. */
-export function tombstonesOfGroup(group: ClassicGroup): GroupRecord[] {
+export function tombstonesOfGroup(group: Group): GroupRecord[] {
   const records: GroupRecord[] = [];
   for (const { topic, partition } of group.offsets.entries()) records.push(tombstone(group, topic, partition));
-  records.push({ type: 'group', group: group.id, value: null });
+  records.push(...group.tombstones());
   return records;
 }
 
@@ -223,28 +242,29 @@ export function tombstonesOfGroup(group: ClassicGroup): GroupRecord[] {
  * without a group from their commit; while a group is stable, only those of topics that nobody in it reads, from their
  * commit. A rebalancing group keeps everything. An empty group without offsets goes itself.
  */
-export function tombstonesOfExpired(group: ClassicGroup, nowMs: number, retentionMs: number): GroupRecord[] {
+export function tombstonesOfExpired(group: Group, nowMs: number, retentionMs: number): GroupRecord[] {
   const records: GroupRecord[] = [];
   let kept = 0;
   for (const { topic, partition, committed } of group.offsets.entries()) {
     if (isExpired(group, topic, committed, nowMs, retentionMs)) records.push(tombstone(group, topic, partition));
     else kept += 1;
   }
-  if (kept === 0 && group.state === 'Empty' && group.pendingJoins.size === 0 && group.generation > 0) {
-    records.push({ type: 'group', group: group.id, value: null });
-  }
+  if (kept === 0 && group.mayExpire) records.push(...group.tombstones());
   return records;
 }
 
 function isExpired(
-  group: ClassicGroup,
+  group: Group,
   topic: string,
   { commitTimestampMs, expireTimestampMs }: CommittedOffset,
   nowMs: number,
   retentionMs: number,
 ): boolean {
   let sinceMs = commitTimestampMs;
-  if (group.protocolType !== null) {
+  if (group instanceof ConsumerGroup) {
+    // When it became empty is in none of its records: only what nobody reads ages, from its commit.
+    if (group.isSubscribedTo(topic)) return false;
+  } else if (group.protocolType !== null) {
     if (group.state === 'Empty') {
       // What was committed later, by an administrator for one, has its full time too.
       sinceMs = Math.max(commitTimestampMs, group.stateSinceMs);

@@ -6,6 +6,7 @@ import type { Logger } from '../../base/logger.js';
 import type { InternalLog, InternalRecord } from '../../partition/internal-log.js';
 import { MalformedRequestError } from '../../protocol/malformed-request-error.js';
 import { ClassicGroup } from './classic-group.js';
+import { type Group, replayed } from './group.js';
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from './group-record.js';
 
 const READ_RETRY_MS = 1000;
@@ -22,9 +23,9 @@ export interface OffsetsPartitionOptions {
   /** Largest batch that the log takes. */
   readonly batchBytesMax: number;
   /** A group was read from the log: its members count as alive from now on. */
-  readonly onRead: (group: ClassicGroup) => void;
+  readonly onRead: (group: Group) => void;
   /** What the group showed may not be in the log: it will be read again, and what waits in it is answered with `error`. */
-  readonly onLost: (group: ClassicGroup, error: ErrorName) => void;
+  readonly onLost: (group: Group, error: ErrorName) => void;
 }
 
 /** Records that go to the log together, and everyone that waits for them. */
@@ -41,7 +42,7 @@ interface Batch {
  * for nobody, and a thousand at once share one flush.
  */
 export class OffsetsPartition {
-  private readonly groups = new Map<string, ClassicGroup>();
+  private readonly groups = new Map<string, Group>();
   /** Oldest first. */
   private readonly batches: Batch[] = [];
   /** The first of `batches`, once the log has been given it: nothing may be added any more. */
@@ -64,11 +65,11 @@ export class OffsetsPartition {
     return this.loaded;
   }
 
-  get(groupId: string): ClassicGroup | undefined {
+  get(groupId: string): Group | undefined {
     return this.groups.get(groupId);
   }
 
-  getOrCreate(groupId: string): ClassicGroup {
+  getOrCreate(groupId: string): Group {
     let group = this.groups.get(groupId);
     if (!group) {
       group = new ClassicGroup(groupId);
@@ -77,11 +78,11 @@ export class OffsetsPartition {
     return group;
   }
 
-  all(): IterableIterator<ClassicGroup> {
+  all(): IterableIterator<Group> {
     return this.groups.values();
   }
 
-  forget(group: ClassicGroup): void {
+  forget(group: Group): void {
     if (this.groups.get(group.id) === group) this.groups.delete(group.id);
   }
 
@@ -100,10 +101,10 @@ export class OffsetsPartition {
   }
 
   /**
-   * Replays `records` into `group` at once, and resolves when they are on disk: with NONE, or with what to answer
+   * Replays `records` into `group` at once, which may make it a group of the other type (ask for it anew), and resolves when they are on disk: with NONE, or with what to answer
    * where they are not, in which case the group is read again from the log.
    */
-  write(group: ClassicGroup, records: readonly GroupRecord[]): Promise<ErrorName> {
+  write(group: Group, records: readonly GroupRecord[]): Promise<ErrorName> {
     const encoded = records.map(encodeGroupRecord);
     let bytes = 0;
     for (const { key, value } of encoded) bytes += RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
@@ -112,8 +113,10 @@ export class OffsetsPartition {
       void this.reread(new Set([group.id]), 'UNKNOWN_SERVER_ERROR');
       return Promise.resolve('UNKNOWN_SERVER_ERROR');
     }
-    for (const record of records) group.replay(record);
-    if (group.isForgettable) this.forget(group);
+    let changed = group;
+    for (const record of records) changed = replayed(changed, record);
+    if (changed !== group && this.groups.get(group.id) === group) this.groups.set(group.id, changed);
+    if (changed.isForgettable) this.forget(changed);
     const batch = this.batchFor(bytes);
     batch.records.push(...encoded);
     batch.bytes += bytes;
@@ -181,7 +184,7 @@ export class OffsetsPartition {
   }
 
   private async reread(ids: ReadonlySet<string>, error: ErrorName): Promise<void> {
-    const lost = new Map<string, ClassicGroup>();
+    const lost = new Map<string, Group>();
     for (const id of ids) {
       this.rereading.add(id);
       const group = this.groups.get(id);
@@ -195,28 +198,24 @@ export class OffsetsPartition {
     if (this.closed) return;
     for (const group of found.values()) {
       const before = lost.get(group.id);
-      if (before) group.continueFrom(before);
+      if (before instanceof ClassicGroup && group instanceof ClassicGroup) group.continueFrom(before);
       this.groups.set(group.id, group);
       this.options.onRead(group);
     }
   }
 
   /** The groups in the log, or only those of `ids`. Tries until the log can be read. */
-  private async read(ids: ReadonlySet<string> | null): Promise<Map<string, ClassicGroup>> {
+  private async read(ids: ReadonlySet<string> | null): Promise<Map<string, Group>> {
     const { openLog, index, logger } = this.options;
     while (!this.closed) {
-      const groups = new Map<string, ClassicGroup>();
+      const groups = new Map<string, Group>();
       try {
         this.log ??= await openLog(index);
         await this.log.replay((raw, offset) => {
           const record = this.decode(raw, offset);
           if (record === null || (ids !== null && !ids.has(record.group))) return;
-          let group = groups.get(record.group);
-          if (!group) {
-            group = new ClassicGroup(record.group);
-            groups.set(record.group, group);
-          }
-          group.replay(record);
+          const group = groups.get(record.group) ?? new ClassicGroup(record.group);
+          groups.set(record.group, replayed(group, record));
         });
         for (const group of groups.values()) if (group.isForgettable) groups.delete(group.id);
         return groups;
