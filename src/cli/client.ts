@@ -78,6 +78,11 @@ export class KafkaClient {
     throw failure ?? new CliError('No address was given.');
   }
 
+  /** Whether the broker knows `api` at all. */
+  speaks(api: Api): boolean {
+    return this.#versions.has(api.key);
+  }
+
   /** The version in which both sides speak `api`. */
   versionOf(api: Api, versionMax = api.versions.max): number {
     const theirs = this.#versions.get(api.key);

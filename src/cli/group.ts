@@ -1,9 +1,9 @@
 /** `group list|describe`. */
 import { offsetFetch } from '../protocol/messages/09-offset-fetch.js';
-import { describeGroups } from '../protocol/messages/15-describe-groups.js';
 import { listGroups } from '../protocol/messages/16-list-groups.js';
 import { CliError } from './cli-error.js';
 import { checkError, type KafkaClient, withClient } from './client.js';
+import { readGroup } from './described-group.js';
 import type { Host } from './host.js';
 import { printJson, printLine, printTable } from './print.js';
 import type { ListFlags } from './program.js';
@@ -59,16 +59,12 @@ async function readCommitted(client: KafkaClient, groupId: string): Promise<Comm
 
 export async function describeGroup(groupId: string, flags: ListFlags, host: Host): Promise<number> {
   return withClient(flags.bootstrapServer, async (client) => {
-    const answer = await client.request(describeGroups, { groups: [groupId] });
-    const [group] = answer.groups;
-    checkError(group.errorCode, group.errorMessage, `Group ${groupId}`);
+    const { state, protocolType, assignor, members: described } = await readGroup(client, groupId);
     const offsets = await readCommitted(client, groupId);
-    // Brokers answer Dead for a group that never was, up to version 5.
-    if (group.groupState === 'Dead' && offsets.length === 0) throw new CliError(`There is no group ${groupId}.`);
-    const members = group.members.map(({ memberId, groupInstanceId, clientId, clientHost }) => {
+    if (state === 'Dead' && offsets.length === 0) throw new CliError(`There is no group ${groupId}.`);
+    const members = described.map(({ memberId, groupInstanceId, clientId, clientHost }) => {
       return { memberId, groupInstanceId, clientId, clientHost };
     });
-    const { groupState: state, protocolType, protocolData: assignor } = group;
     if (flags.json) {
       printJson(host, { groupId, state, protocolType, assignor, members, offsets });
       return 0;
