@@ -1,7 +1,8 @@
 """A confluent-kafka client that the tests drive: JSON lines in, JSON lines out.
 
 produce BOOTSTRAP TOPIC idempotent|plain CODEC   consume BOOTSTRAP TOPIC COUNT
-group BOOTSTRAP TOPIC GROUP COUNT                admin BOOTSTRAP
+group BOOTSTRAP TOPIC GROUP COUNT [classic|consumer [INSTANCE]]
+admin BOOTSTRAP
 """
 
 import json
@@ -78,11 +79,13 @@ def consume(bootstrap, topic, count):
     consumer.close()
 
 
-def group(bootstrap, topic, group_id, count):
+def group(bootstrap, topic, group_id, count, protocol="classic", instance=None):
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
             "group.id": group_id,
+            "group.protocol": protocol,
+            **({} if instance is None else {"group.instance.id": instance}),
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "client.id": "python",
