@@ -39,7 +39,7 @@ export interface ConsumerOptions {
 export class ConsumerClient {
   memberId = randomUuid();
   epoch = 0;
-  /** As `topic:partition`, of topics by name. */
+  /** As `topicId:partition`: a topic made anew is another one. */
   readonly owned = new Set<string>();
   readonly errors: string[] = [];
   topics: readonly string[];
@@ -49,7 +49,7 @@ export class ConsumerClient {
   private sayAll = true;
   /** What it gives back takes until it says so. */
   slow = false;
-  private readonly topicIds = new Map<string, string>();
+  private readonly topicNames = new Map<string, string>();
 
   constructor(
     readonly world: GroupWorld,
@@ -89,9 +89,8 @@ export class ConsumerClient {
     if (answer.assignment) {
       this.target = new Set();
       for (const { topicId, partitions } of answer.assignment.topicPartitions) {
-        const name = this.world.topics.byId(topicId)?.name ?? topicId;
-        this.topicIds.set(name, topicId);
-        for (const partition of partitions) this.target.add(`${name}:${partition}`);
+        this.topicNames.set(topicId, this.world.topics.byId(topicId)?.name ?? topicId);
+        for (const partition of partitions) this.target.add(`${topicId}:${partition}`);
       }
     }
     this.revoke(this.slow);
@@ -108,10 +107,10 @@ export class ConsumerClient {
   private listed(): { topicId: string; partitions: number[] }[] {
     const byTopic = new Map<string, number[]>();
     for (const partition of this.owned) {
-      const [topic, index] = partition.split(':');
-      byTopic.set(topic, [...(byTopic.get(topic) ?? []), Number(index)]);
+      const [topicId, index] = partition.split(':');
+      byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), Number(index)]);
     }
-    return [...byTopic].map(([topic, partitions]) => ({ topicId: this.topicIds.get(topic) ?? topic, partitions }));
+    return [...byTopic].map(([topicId, partitions]) => ({ topicId, partitions }));
   }
 
   subscribe(...topics: string[]): void {
@@ -141,8 +140,13 @@ export class ConsumerClient {
     return answer.errorCode;
   }
 
+  /** What it has, by the names of topics. */
   get has(): string {
-    return [...this.owned].sort().join(' ');
+    const named = [...this.owned].map((partition) => {
+      const [topicId, index] = partition.split(':');
+      return `${this.topicNames.get(topicId)}:${index}`;
+    });
+    return named.sort().join(' ');
   }
 }
 

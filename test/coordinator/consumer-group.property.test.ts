@@ -61,14 +61,14 @@ class Stage {
     return this.clients.filter((client) => !this.stopped.has(client));
   }
 
-  /** A client that has not heard from the broker for so long that it may be out knows that it owns nothing for sure. */
+  /** Of members only: one that was silent for so long that it is out has yet to learn that it owns nothing. */
   check(): void {
     const members = new Map(this.described().members.map((member) => [member.memberId, member]));
     const owners = new Map<string, string>();
     for (const client of this.running) {
       if (!members.has(client.memberId)) continue;
       for (const partition of client.owned) {
-        // What it has yet to give back is listed nowhere but still its own.
+        // What it has yet to give back is still its own.
         assert.equal(owners.get(partition), undefined, `${partition} has two owners`);
         owners.set(partition, client.memberId);
       }
@@ -156,9 +156,9 @@ class Stage {
     assert.equal(group.members.length, this.running.length);
     const expected = new Set<string>();
     for (const { options } of this.running) {
-      for (const { name, partitions } of this.world.topics.all()) {
+      for (const { id, name, partitions } of this.world.topics.all()) {
         const isRead = options.topics?.includes(name) || (options.regex && RegExp(`^(${options.regex})$`).test(name));
-        if (isRead) for (const { index } of partitions) expected.add(`${name}:${index}`);
+        if (isRead) for (const { index } of partitions) expected.add(`${id}:${index}`);
       }
     }
     const owned = this.running.flatMap((client) => [...client.owned]).sort();
