@@ -1,7 +1,7 @@
 /** The launcher in a small project of its own: builds once, then keeps quiet; forgets what is gone; fails on type errors. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, suite, test } from 'node:test';
@@ -16,13 +16,16 @@ suite('launch', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'millrace-launch-'));
     mkdirSync(join(folder, 'src'));
+    mkdirSync(join(folder, 'workers'));
     for (const file of ['package.json', 'package-lock.json', 'src/launch.mjs']) {
       cpSync(join(projectRoot, file), join(folder, file));
     }
     symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'), 'dir');
     const compilerOptions = { rootDir: '.', outDir: 'dist', module: 'NodeNext', target: 'ES2022', types: [] };
-    write('tsconfig.json', JSON.stringify({ compilerOptions, include: ['src/**/*.ts'] }));
-    write('src/main.ts', 'export const answer: number = 42;\n');
+    write('tsconfig.json', JSON.stringify({ compilerOptions, include: ['src/**/*.ts', 'workers/**/*.ts'] }));
+    write('src/answer.ts', 'export const answer: number = 42;\n');
+    write('src/main.ts', "export { answer } from './answer.js';\n");
+    write('workers/worker.ts', "export { answer } from '../src/answer.js';\n");
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -32,6 +35,9 @@ suite('launch', () => {
     assert.match(first.stderr, /Building/);
     assert.equal(first.stdout, '');
     assert.ok(existsSync(join(folder, 'dist', 'src', 'main.js')));
+    for (const entry of ['src/main.js', 'workers/worker.js']) {
+      assert.match(readFileSync(join(folder, 'dist', entry), 'utf8'), /answer = 42/, 'an entry is one file');
+    }
     const second = launch();
     assert.deepEqual([second.status, second.stdout, second.stderr], [0, '', '']);
   });
