@@ -1,141 +1,16 @@
 #!/usr/bin/env node
-/** `millrace bench`: measures this broker, others beside it, and the limits of the machine. A process of its own. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { apacheKafka } from '../peers/kafka.js';
-import { runKafkaTools } from '../peers/kafka-tools.js';
-import { Admin } from './admin.js';
-import { describeVerdict, judge, readBaseline, writeBaseline } from './baseline.js';
-import { type Contender, type FreshBroker, runningPeer } from './broker.js';
-import type { Cell } from './cell.js';
-import { cells, cellsOf } from './cells.js';
-import { compare, type Plan, type Row } from './compare.js';
-import { estimatedMinutes } from './estimate.js';
-import { html } from './html-report.js';
-import { machine } from './machine.js';
-import { type Options, readOptions } from './options.js';
-import { asItComes, copyPath, millrace } from './product.js';
-import { markdown, type Report, type ToolRun, text, toolText } from './report.js';
-import { runBlaster } from './run-blaster.js';
-import { sustained, sustainedSettings } from './sustained.js';
+/** Entry of the load bench: reads its flags, and loads the rest only when there is something to measure. */
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readOptions } from './options.js';
 
-const say = (line: string) => process.stderr.write(`${line}\n`);
-
-/** Drives the code paths that will be measured, so that the JVM has compiled them. */
-async function warmUpKafka(broker: FreshBroker, warmUpSeconds: number): Promise<void> {
-  say(`warming Apache Kafka up for ${warmUpSeconds} s`);
-  const topic = 'warm-up';
-  const admin = await Admin.open(broker.host, broker.port);
-  await admin.createTopic(topic, 16, []);
-  const { host, port, pid } = broker;
-  const base = { host, port, topic, partitions: 16, serverPid: pid, warmUpSeconds: 0, seconds: warmUpSeconds / 3 };
-  const produce = { ...base, kind: 'produce', acks: 1, connections: 4, inFlight: 4 } as const;
-  await runBlaster({ ...produce, shape: { kind: 'log-lines', batchBytes: 64 * 1024 } });
-  await runBlaster({
-    ...produce,
-    connections: 16,
-    inFlight: 5,
-    shape: { kind: 'blobs', recordBytes: 100, records: 1 },
-  });
-  await runBlaster({ ...base, kind: 'fetch', connections: 4, fetchBytes: 1024 * 1024 });
-  await admin.deleteTopic(topic);
-  admin.close();
+/** For the command line, which is this process already. Resolves with the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const options = readOptions([...args]);
+  const { bench } = await import('./bench.js');
+  return bench(options);
 }
 
-function contendersOf(options: Options, directory: string): Contender[] {
-  const contenders: Contender[] = [];
-  const settings = options.sustained === undefined ? {} : sustainedSettings;
-  if (options.product) {
-    const overrides = [...Object.entries(settings).map(([key, value]) => `${key}=${value}`), ...options.override];
-    const variants = options.quick || options.sustained !== undefined ? [asItComes] : [asItComes, copyPath];
-    for (const variant of variants) contenders.push(millrace(variant, directory, overrides));
-  }
-  if (options.peer !== undefined) {
-    contenders.push(runningPeer(options.peer.host, options.peer.port, options.peerPid ?? null));
-  }
-  if (options.peerKafka) {
-    contenders.push(apacheKafka(directory, settings, (broker) => warmUpKafka(broker, options.warmUp)));
-  }
-  return contenders;
-}
-
-function chosenCells(options: Options): readonly Cell[] {
-  if (options.cells === false) return [];
-  return options.cells ?? (options.all ? cells : cellsOf(options.quick ? 'quick' : 'full'));
-}
-
-async function measure(options: Options, plan: Plan): Promise<Row[]> {
-  if (options.sustained === undefined) return compare(plan);
-  const { contenders, directory, secondsPerRun } = plan;
-  const minutes = secondsPerRun / 60;
-  return sustained({ contenders, minutes, rate: options.rate ?? null, retainGb: options.retainGb, directory, say });
-}
-
-/** True where every cell is as near to its limit as it was. What seems to have fallen is measured once more: machines have moods. */
-async function stillHolds(rows: readonly Row[], plan: Plan): Promise<boolean> {
-  const found = readBaseline(machine());
-  if (found === null) {
-    say('There is no baseline to hold this run against; --write-baseline makes one.');
-    return false;
-  }
-  const { baseline, sameMachine } = found;
-  if (!sameMachine)
-    say(`This machine has no baseline; its ratios are held against those of ${baseline.machine.processor}.`);
-  const names = plan.cells.map(({ name }) => name);
-  let verdicts = judge(baseline, rows, names);
-  const fallen = verdicts.filter(({ holds }) => !holds).map(({ cell }) => cell);
-  if (fallen.length > 0) {
-    say(`once more: ${fallen.join(', ')}`);
-    const again = await compare({ ...plan, cells: plan.cells.filter(({ name }) => fallen.includes(name)) });
-    const second = judge(baseline, again, fallen);
-    verdicts = verdicts.map((verdict) => second.find(({ cell }) => cell === verdict.cell) ?? verdict);
-  }
-  for (const verdict of verdicts) say(describeVerdict(verdict));
-  return verdicts.every(({ holds }) => holds);
-}
-
-async function bench(options: Options): Promise<void> {
-  const directory = mkdtempSync(join(options.dataDir, 'millrace-bench-'));
-  const contenders = contendersOf(options, directory);
-  const cleanUp = async () => {
-    for (const contender of contenders) await contender.close();
-    rmSync(directory, { recursive: true, force: true });
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void cleanUp().then(() => process.exit(1)));
-  }
-  const minutes = options.sustained === true ? 30 : options.sustained;
-  const runs = minutes === undefined ? (options.runs ?? (options.quick ? 3 : 5)) : 1;
-  const secondsPerRun = minutes === undefined ? (options.seconds ?? (options.quick ? 3 : 5)) : minutes * 60;
-  const limits = options.limits ? (options.quick ? 'first' : 'all') : 'none';
-  const plan: Plan = { contenders, cells: chosenCells(options), limits, runs, secondsPerRun, directory, say };
-  if (minutes === undefined) say(`this takes about ${Math.ceil(estimatedMinutes(plan))} min`);
-  try {
-    const rows = await measure(options, plan);
-    const tools: ToolRun[] = [];
-    if (options.kafkaTools) {
-      for (const contender of contenders) {
-        if (contender.onlyCells === null) tools.push(...(await runKafkaTools(contender, options.seconds ?? 5, say)));
-      }
-    }
-    const report: Report = { machine: machine(), runs, secondsPerRun, rows, tools };
-    if (options.json) process.stdout.write(`${JSON.stringify(report, null, 1)}\n`);
-    else {
-      if (rows.length > 0) process.stdout.write(options.markdown ? markdown(report) : text(report));
-      process.stdout.write(toolText(tools));
-    }
-    if (options.html !== undefined) writeFileSync(options.html, html(report));
-    if (rows.some((row) => row.failure !== null)) process.exitCode = 1;
-    if (options.writeBaseline) say(`wrote ${writeBaseline(report)}`);
-    if (options.check && !(await stillHolds(rows, plan))) process.exitCode = 1;
-  } finally {
-    await cleanUp();
-  }
-}
-
-const options = readOptions(process.argv.slice(2));
-if (options.list) {
-  process.stdout.write(cells.map(({ name, set, title }) => `${name.padEnd(18)} ${set.padEnd(6)} ${title}\n`).join(''));
-} else {
-  await bench(options);
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  process.exitCode = await main(process.argv.slice(2));
 }

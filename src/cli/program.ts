@@ -232,7 +232,7 @@ function addBench(program: Command, host: Host, run: Run): void {
       'after',
       examples(host, 'millrace bench', 'millrace bench --quick', 'millrace bench --peer 127.0.0.1:19092 --json'),
     )
-    .action((args) => run(async () => (await import('./bench.js')).bench(args, host)));
+    .action((args) => run(async () => (await import('./bench.js')).bench(args)));
 }
 
 function addDumpLog(program: Command, host: Host, run: Run): void {
