@@ -8,7 +8,6 @@
 import { join } from 'node:path';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import type { ErrorName } from '../base/error-code.js';
 import type { Logger } from '../base/logger.js';
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
@@ -22,6 +21,7 @@ import {
   stampLogAppendTime,
   stampPlace,
 } from '../record/record-batch.js';
+import type { AppendOutcome } from './append-outcome.js';
 import { examineSegment, readDamage, writeDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import { FlushProgress } from './flush-progress.js';
@@ -44,36 +44,6 @@ import { onDisk, StorageError } from './storage-error.js';
 
 const OFFSET_SPAN_MAX = 0x7fffffff;
 const RECOVERY_SLICE_BYTES = 64 * 1024 * 1024;
-
-/** What became of a staged batch; the caller owns and reuses it. Counts only once `write` (and the flush) succeeded. */
-export interface AppendOutcome {
-  error: ErrorName;
-  /** More about the error than its own sentence, or null. */
-  message: string | null;
-  /** Offset of the batch's first record: the original one for a duplicate. -1 on error. */
-  baseOffset: Offset;
-  /** -1 where the topic keeps the producer's timestamps. */
-  logAppendTimeMs: number;
-  /** True where the batch had been stored before and nothing was staged. */
-  duplicate: boolean;
-  /** Where the batch will lie; -1 for duplicates and errors. */
-  segmentBase: Offset;
-  position: FilePosition;
-  length: number;
-}
-
-export function emptyOutcome(): AppendOutcome {
-  return {
-    error: 'NONE',
-    message: null,
-    baseOffset: -1,
-    logAppendTimeMs: -1,
-    duplicate: false,
-    segmentBase: -1,
-    position: -1,
-    length: 0,
-  };
-}
 
 export interface PartitionLogOptions {
   readonly files: FileSystem;

@@ -3,9 +3,10 @@ import type { Clock } from '../base/clock.js';
 import { type ErrorName, errorCode } from '../base/error-code.js';
 import { KafkaError } from '../base/kafka-error.js';
 import type { LogConfig } from '../config/log-config.js';
+import { type AppendOutcome, emptyOutcome } from '../log/append-outcome.js';
 import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
-import { type AppendOutcome, emptyOutcome, PartitionLog } from '../log/partition-log.js';
+import { PartitionLog } from '../log/partition-log.js';
 import { StorageError } from '../log/storage-error.js';
 import {
   APPEND,
@@ -22,18 +23,13 @@ import {
   type ShardRequest,
   slotAt,
 } from '../ring/commands.js';
-import {
-  type LocatedRun,
-  type ShardReply,
-  writeAppended,
-  writeNotice,
-  writeProgress,
-  writeReply,
-} from '../ring/completions.js';
+import { type ShardReply, writeAppended, writeProgress, writeReply } from '../ring/completions.js';
 import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import { emptyRow, type WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { GroupCommit } from './group-commit.js';
+import { locateRuns } from './locate-runs.js';
+import { ShardNotices } from './shard-notices.js';
 import { ShardPartition } from './shard-partition.js';
 
 /** A turn ends after so many commands or bytes, so that the first of them is not kept waiting by the last. */
@@ -41,13 +37,9 @@ const TURN_COMMANDS_MAX = 4096;
 const TURN_BYTES_MAX = 8 * 1024 * 1024;
 /** How much of a recovery is done between two looks at the ring. */
 const RECOVERY_SLICE_BYTES = 8 * 1024 * 1024;
-/** Located at once for a reader who goes through the log: so many fetches are then answered without asking. */
-const RUNS_AHEAD = 8;
 const REOPEN_FIRST_MS = 500;
 const REOPEN_MAX_MS = 30_000;
 const IDLE_FILES_SWEEP_MS = 10_000;
-/** Retired files named in one notice: whatever is said must fit into the ring. */
-const PATHS_PER_NOTICE = 1000;
 
 export interface ShardParts {
   readonly commands: RingConsumer;
@@ -77,6 +69,7 @@ export class Shard {
   /** What takes segments away or counts them, put off until nothing is staged that relies on them. */
   private readonly betweenTurns: (() => void)[] = [];
   private readonly groupCommit: GroupCommit;
+  private readonly notices: ShardNotices;
   private readonly openFiles: OpenFiles;
   private readonly outcome: AppendOutcome = emptyOutcome();
   private nextSweepMs: number;
@@ -84,6 +77,7 @@ export class Shard {
   private closing = false;
 
   constructor(private readonly parts: ShardParts) {
+    this.notices = new ShardNotices(parts.completions);
     this.groupCommit = new GroupCommit(parts.files, parts.dataDirectory);
     this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
     this.nextSweepMs = parts.clock.monotonicMs() + IDLE_FILES_SWEEP_MS;
@@ -177,7 +171,7 @@ export class Shard {
       try {
         partition.log.write();
         for (const { baseOffset, path } of partition.log.takeSealed()) {
-          writeNotice(this.parts.completions, { kind: 'sealed', slot: partition.slot, segmentBase: baseOffset, path });
+          this.notices.sealed(partition.slot, baseOffset, path);
         }
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
@@ -195,7 +189,7 @@ export class Shard {
       writeAppended(this.parts.completions, requestId, code, -1, -1, -1, 'the disk is full');
       return true;
     }, this.gatheredFrom);
-    this.logger.error(
+    this.notices.error(
       { topic: partition.spec.topic, partition: partition.spec.index },
       `the disk is full: appends are refused until there is room: ${error.message}`,
     );
@@ -374,7 +368,7 @@ export class Shard {
         const { failure } = partition as ShardPartition;
         if (failure !== null) return { error: 'KAFKA_STORAGE_ERROR', message: failure };
       }
-      this.discard(log.deleteRecordsBefore(offset), config.fileDeleteDelayMs);
+      this.notices.garbage(log.deleteRecordsBefore(offset), config.fileDeleteDelayMs);
       this.show(partition as ShardPartition);
       return { error: 'NONE', offset: log.logStartOffset };
     });
@@ -425,13 +419,6 @@ export class Shard {
     }
   }
 
-  private discard(paths: readonly string[], delayMs: number): void {
-    for (let from = 0; from < paths.length; from += PATHS_PER_NOTICE) {
-      const part = paths.slice(from, from + PATHS_PER_NOTICE);
-      writeNotice(this.parts.completions, { kind: 'garbage', paths: part, delayMs });
-    }
-  }
-
   // --- opening, failing, coming back
 
   private open(partition: ShardPartition): void {
@@ -463,7 +450,7 @@ export class Shard {
       recoveryPoint: spec.recoveryPoint,
       logStartOffset: spec.logStartOffset,
       clean: spec.clean,
-      log: this.logger,
+      log: this.notices,
     });
   }
 
@@ -486,7 +473,7 @@ export class Shard {
       partition.failure = null;
       partition.reopenAttempts = 0;
       this.show(partition);
-      writeNotice(this.parts.completions, { kind: 'state', slot: partition.slot, state: 'online' });
+      this.notices.state(partition.slot, 'online');
       this.answerOpen(partition, { error: 'NONE' });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -506,8 +493,8 @@ export class Shard {
     const delayMs = Math.min(REOPEN_FIRST_MS * 2 ** partition.reopenAttempts++, REOPEN_MAX_MS);
     partition.reopenAtMs = this.parts.clock.monotonicMs() + delayMs;
     partition.log?.abandon();
-    writeNotice(this.parts.completions, { kind: 'state', slot: partition.slot, state: 'offline' });
-    this.logger.error(
+    this.notices.state(partition.slot, 'offline');
+    this.notices.error(
       { topic: partition.spec.topic, partition: partition.spec.index, retryInMs: delayMs },
       `log closed after a storage error, to be read again from disk: ${message}`,
     );
@@ -537,17 +524,6 @@ export class Shard {
       return true;
     }
     return false;
-  }
-
-  private readonly logger = {
-    debug: (fields: object, message: string): void => this.note('debug', fields, message),
-    info: (fields: object, message: string): void => this.note('info', fields, message),
-    warn: (fields: object, message: string): void => this.note('warn', fields, message),
-    error: (fields: object, message: string): void => this.note('error', fields, message),
-  };
-
-  private note(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void {
-    writeNotice(this.parts.completions, { kind: 'log', level, fields, message });
   }
 
   // --- waiting and closing
@@ -581,8 +557,8 @@ export class Shard {
         partition.log.expireProducers(nowMs);
         const garbage = partition.log.deleteExpired(nowMs);
         if (garbage.length === 0) continue;
-        this.discard(garbage, partition.config.fileDeleteDelayMs);
-        this.logger.info(
+        this.notices.garbage(garbage, partition.config.fileDeleteDelayMs);
+        this.notices.info(
           {
             topic: partition.spec.topic,
             partition: partition.spec.index,
@@ -627,28 +603,4 @@ export class Shard {
     );
     this.closing = true;
   }
-}
-
-/**
- * One run for a reader who waits. For one who will come (`ahead`), several, but none that ends at the high watermark:
- * it would be longer by the time it is wanted.
- */
-function locateRuns(
-  log: PartitionLog,
-  from: number,
-  bytesMax: number,
-  highWatermark: number,
-  ahead: boolean,
-): ShardReply {
-  const runs: LocatedRun[] = [];
-  for (let offset = from; runs.length < (ahead ? RUNS_AHEAD : 1) && offset < highWatermark; ) {
-    const located = log.locate(offset, bytesMax, highWatermark, true);
-    if (located === null) break;
-    if (located.error !== 'NONE') return runs.length > 0 ? { error: 'NONE', runs } : { error: located.error };
-    if (ahead && (located.next === null || located.next.offset >= highWatermark)) break;
-    runs.push({ offset, slices: located.slices, next: located.next });
-    if (located.next === null) break;
-    offset = located.next.offset;
-  }
-  return { error: 'NONE', runs };
 }

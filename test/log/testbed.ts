@@ -2,10 +2,11 @@
 import type { Clock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/logger.js';
 import type { LogConfig } from '../../src/config/log-config.js';
+import { type AppendOutcome, emptyOutcome } from '../../src/log/append-outcome.js';
 import type { FileSystem } from '../../src/log/file-system.js';
 import { FlushSet } from '../../src/log/flush-set.js';
 import { OpenFiles } from '../../src/log/open-files.js';
-import { type AppendOutcome, emptyOutcome, PartitionLog } from '../../src/log/partition-log.js';
+import { PartitionLog } from '../../src/log/partition-log.js';
 import { decodeRecords, encodeBatch, iterateBatches, type LogRecord } from '../../src/record/record.js';
 import { computeCrc, crcOf } from '../../src/record/record-batch.js';
 

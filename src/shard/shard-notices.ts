@@ -1,0 +1,49 @@
+/** What a shard says unasked, in words of its own: log lines, states, what may be flushed or deleted elsewhere. Shard thread. */
+import type { Logger } from '../base/logger.js';
+import type { Offset } from '../base/units.js';
+import { writeNotice } from '../ring/completions.js';
+import type { RingProducer } from '../ring/spsc-ring.js';
+
+/** Retired files named in one notice: whatever is said must fit into the ring. */
+const PATHS_PER_NOTICE = 1000;
+
+export class ShardNotices implements Logger {
+  constructor(private readonly completions: RingProducer) {}
+
+  debug(fields: object, message: string): void {
+    this.log('debug', fields, message);
+  }
+
+  info(fields: object, message: string): void {
+    this.log('info', fields, message);
+  }
+
+  warn(fields: object, message: string): void {
+    this.log('warn', fields, message);
+  }
+
+  error(fields: object, message: string): void {
+    this.log('error', fields, message);
+  }
+
+  state(slot: number, state: 'online' | 'offline'): void {
+    writeNotice(this.completions, { kind: 'state', slot, state });
+  }
+
+  /** A segment is full, and nobody on the append path waits for its flush. */
+  sealed(slot: number, segmentBase: Offset, path: string): void {
+    writeNotice(this.completions, { kind: 'sealed', slot, segmentBase, path });
+  }
+
+  /** Files or folders that were renamed out of the way. */
+  garbage(paths: readonly string[], delayMs: number): void {
+    for (let from = 0; from < paths.length; from += PATHS_PER_NOTICE) {
+      const part = paths.slice(from, from + PATHS_PER_NOTICE);
+      writeNotice(this.completions, { kind: 'garbage', paths: part, delayMs });
+    }
+  }
+
+  private log(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void {
+    writeNotice(this.completions, { kind: 'log', level, fields, message });
+  }
+}
