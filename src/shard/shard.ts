@@ -6,7 +6,7 @@ import type { LogConfig } from '../config/log-config.js';
 import { type AppendOutcome, emptyOutcome } from '../log/append-outcome.js';
 import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
-import { PartitionLog } from '../log/partition-log.js';
+import type { PartitionLog } from '../log/partition-log.js';
 import { StorageError } from '../log/storage-error.js';
 import {
   APPEND,
@@ -17,7 +17,6 @@ import {
   locateAheadAt,
   locateBytesMaxAt,
   locateOffsetAt,
-  type OpenRequest,
   readRequest,
   requestIdAt,
   type ShardRequest,
@@ -29,16 +28,13 @@ import { emptyRow, type WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { GroupCommit } from './group-commit.js';
 import { locateRuns } from './locate-runs.js';
+import { PartitionLifecycle } from './partition-lifecycle.js';
 import { ShardNotices } from './shard-notices.js';
 import { ShardPartition } from './shard-partition.js';
 
 /** A turn ends after so many commands or bytes, so that the first of them is not kept waiting by the last. */
 const TURN_COMMANDS_MAX = 4096;
 const TURN_BYTES_MAX = 8 * 1024 * 1024;
-/** How much of a recovery is done between two looks at the ring. */
-const RECOVERY_SLICE_BYTES = 8 * 1024 * 1024;
-const REOPEN_FIRST_MS = 500;
-const REOPEN_MAX_MS = 30_000;
 const IDLE_FILES_SWEEP_MS = 10_000;
 
 export interface ShardParts {
@@ -59,8 +55,6 @@ export class Shard {
   private readonly partitions: (ShardPartition | null)[] = [];
   /** Partitions with staged or freshly written batches in this turn. */
   private readonly touched: ShardPartition[] = [];
-  private readonly recovering: ShardPartition[] = [];
-  private readonly offline = new Set<ShardPartition>();
   /** Written but not yet due for a flush (`flush=interval`). */
   private readonly awaitingInterval = new Set<ShardPartition>();
   private readonly acknowledgements = new Acknowledgements();
@@ -69,6 +63,7 @@ export class Shard {
   /** What takes segments away or counts them, put off until nothing is staged that relies on them. */
   private readonly betweenTurns: (() => void)[] = [];
   private readonly groupCommit: GroupCommit;
+  private readonly lifecycle: PartitionLifecycle;
   private readonly notices: ShardNotices;
   private readonly openFiles: OpenFiles;
   private readonly outcome: AppendOutcome = emptyOutcome();
@@ -80,6 +75,14 @@ export class Shard {
     this.notices = new ShardNotices(parts.completions);
     this.groupCommit = new GroupCommit(parts.files, parts.dataDirectory);
     this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
+    this.lifecycle = new PartitionLifecycle({
+      files: parts.files,
+      clock: parts.clock,
+      openFiles: this.openFiles,
+      notices: this.notices,
+      completions: parts.completions,
+      show: (partition) => this.show(partition),
+    });
     this.nextSweepMs = parts.clock.monotonicMs() + IDLE_FILES_SWEEP_MS;
     this.nextRetentionMs = parts.clock.monotonicMs() + parts.retentionCheckMs;
   }
@@ -107,7 +110,7 @@ export class Shard {
     this.publish();
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
     if (this.betweenTurns.length > 0) for (const act of this.betweenTurns.splice(0)) act();
-    const worked = this.recoverSome() || this.reopenSome();
+    const worked = this.lifecycle.work();
     this.keepHouse();
     completions.commit();
     return polled > 0 || worked;
@@ -306,7 +309,8 @@ export class Shard {
     const partition = this.partitions[slot];
     switch (request.kind) {
       case 'open':
-        this.open(new ShardPartition(slot, request, requestId));
+        this.partitions[slot] = new ShardPartition(slot, request, requestId);
+        this.lifecycle.open(this.partitions[slot]);
         break;
       case 'offsetAtTime':
         this.reply(requestId, partition, (log) => {
@@ -404,10 +408,8 @@ export class Shard {
     partition.state = 'offline';
     // The row is the next partition's; whoever reads it before that one is open must not take it for its own.
     this.parts.board.write(slot, emptyRow());
-    this.offline.delete(partition);
     this.awaitingInterval.delete(partition);
-    const at = this.recovering.indexOf(partition);
-    if (at >= 0) this.recovering.splice(at, 1);
+    this.lifecycle.forget(partition);
     partition.failure = 'the topic was deleted';
     try {
       const garbage = partition.log?.remove() ?? [];
@@ -419,111 +421,9 @@ export class Shard {
     }
   }
 
-  // --- opening, failing, coming back
-
-  private open(partition: ShardPartition): void {
-    this.partitions[partition.slot] = partition;
-    try {
-      partition.log = this.openLog(partition.spec, partition.config);
-      if (partition.spec.readFromDisk === true) {
-        partition.log.dropCache();
-        partition.log.abandon();
-        partition.log = this.openLog(partition.spec, partition.config);
-      }
-      this.recovering.push(partition);
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.fail(partition, error.message);
-      this.answerOpen(partition, { error: 'KAFKA_STORAGE_ERROR', message: error.message });
-    }
-  }
-
-  private openLog(spec: OpenRequest, config: ShardPartition['config']): PartitionLog {
-    return PartitionLog.open({
-      files: this.parts.files,
-      clock: this.parts.clock,
-      openFiles: this.openFiles,
-      directory: spec.directory,
-      topicId: spec.topicId,
-      config,
-      leaderEpoch: spec.leaderEpoch,
-      recoveryPoint: spec.recoveryPoint,
-      logStartOffset: spec.logStartOffset,
-      clean: spec.clean,
-      log: this.notices,
-    });
-  }
-
-  private answerOpen(partition: ShardPartition, reply: ShardReply): void {
-    if (partition.openRequestId < 0) return;
-    writeReply(this.parts.completions, partition.openRequestId, reply);
-    partition.openRequestId = -1;
-  }
-
-  /** A slice of the next log that still recovers; all take turns, so that short ones are soon done and serve. */
-  private recoverSome(): boolean {
-    const partition = this.recovering.shift();
-    if (partition === undefined) return false;
-    try {
-      if (partition.log?.recoverSlice(RECOVERY_SLICE_BYTES) !== true) {
-        this.recovering.push(partition);
-        return true;
-      }
-      partition.state = 'online';
-      partition.failure = null;
-      partition.reopenAttempts = 0;
-      this.show(partition);
-      this.notices.state(partition.slot, 'online');
-      this.answerOpen(partition, { error: 'NONE' });
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.fail(partition, error.message);
-      this.answerOpen(partition, { error: 'KAFKA_STORAGE_ERROR', message: error.message });
-    }
-    return true;
-  }
-
-  /** The log is closed and nothing of it acknowledged until it was read again from the disk itself. */
   private fail(partition: ShardPartition, message: string): void {
-    if (this.offline.has(partition)) return;
-    partition.failure = message;
-    partition.state = 'offline';
     this.awaitingInterval.delete(partition);
-    this.offline.add(partition);
-    const delayMs = Math.min(REOPEN_FIRST_MS * 2 ** partition.reopenAttempts++, REOPEN_MAX_MS);
-    partition.reopenAtMs = this.parts.clock.monotonicMs() + delayMs;
-    partition.log?.abandon();
-    this.notices.state(partition.slot, 'offline');
-    this.notices.error(
-      { topic: partition.spec.topic, partition: partition.spec.index, retryInMs: delayMs },
-      `log closed after a storage error, to be read again from disk: ${message}`,
-    );
-  }
-
-  private reopenSome(): boolean {
-    if (this.offline.size === 0) return false;
-    const nowMs = this.parts.clock.monotonicMs();
-    for (const partition of this.offline) {
-      if (partition.reopenAtMs > nowMs) continue;
-      this.offline.delete(partition);
-      try {
-        partition.log?.dropCache();
-        const { flushedEndOffset, logStartOffset } = partition.row;
-        const spec = {
-          ...partition.spec,
-          clean: false,
-          recoveryPoint: flushedEndOffset,
-          logStartOffset: Math.max(partition.spec.logStartOffset, logStartOffset),
-        };
-        partition.log = this.openLog(spec, partition.config);
-        this.recovering.push(partition);
-      } catch (error) {
-        if (!(error instanceof StorageError)) throw error;
-        this.fail(partition, error.message);
-      }
-      return true;
-    }
-    return false;
+    this.lifecycle.fail(partition, message);
   }
 
   // --- waiting and closing
@@ -534,8 +434,7 @@ export class Shard {
     for (const { log, config } of this.awaitingInterval) {
       if (log !== null) dueMs = Math.min(dueMs, log.unflushedSinceMs + config.flushIntervalMs);
     }
-    for (const partition of this.offline) dueMs = Math.min(dueMs, partition.reopenAtMs);
-    return Math.max(0, dueMs - nowMs);
+    return Math.max(0, Math.min(dueMs, this.lifecycle.nextDutyMs) - nowMs);
   }
 
   private keepHouse(): void {

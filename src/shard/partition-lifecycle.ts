@@ -1,0 +1,161 @@
+/** Partitions that open, fail, are read again from disk and come back, while the others of the shard serve. Shard thread. */
+import type { Clock } from '../base/clock.js';
+import type { FileSystem } from '../log/file-system.js';
+import type { OpenFiles } from '../log/open-files.js';
+import { PartitionLog } from '../log/partition-log.js';
+import { StorageError } from '../log/storage-error.js';
+import type { OpenRequest } from '../ring/commands.js';
+import { type ShardReply, writeReply } from '../ring/completions.js';
+import type { RingProducer } from '../ring/spsc-ring.js';
+import type { ShardNotices } from './shard-notices.js';
+import type { ShardPartition } from './shard-partition.js';
+
+/** How much of a recovery is done between two looks at the ring. */
+const RECOVERY_SLICE_BYTES = 8 * 1024 * 1024;
+const REOPEN_FIRST_MS = 500;
+const REOPEN_MAX_MS = 30_000;
+
+export interface LifecycleParts {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly openFiles: OpenFiles;
+  readonly notices: ShardNotices;
+  readonly completions: RingProducer;
+  /** Puts the partition's row on the board. */
+  readonly show: (partition: ShardPartition) => void;
+}
+
+export class PartitionLifecycle {
+  private readonly recovering: ShardPartition[] = [];
+  private readonly offline = new Set<ShardPartition>();
+
+  constructor(private readonly parts: LifecycleParts) {}
+
+  /** Begins to open a partition; its request is answered when it is online or has failed for the first time. */
+  open(partition: ShardPartition): void {
+    try {
+      partition.log = this.openLog(partition.spec, partition);
+      if (partition.spec.readFromDisk === true) {
+        partition.log.dropCache();
+        partition.log.abandon();
+        partition.log = this.openLog(partition.spec, partition);
+      }
+      this.recovering.push(partition);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.failOpening(partition, error);
+    }
+  }
+
+  /** A slice of one recovery, or one log that failed is opened anew; false where there is nothing to do now. */
+  work(): boolean {
+    return this.recoverSome() || this.reopenSome();
+  }
+
+  /** The log is closed and nothing of it acknowledged until it was read again from the disk itself. */
+  fail(partition: ShardPartition, message: string): void {
+    if (this.offline.has(partition)) return;
+    partition.failure = message;
+    partition.state = 'offline';
+    this.offline.add(partition);
+    const delayMs = Math.min(REOPEN_FIRST_MS * 2 ** partition.reopenAttempts++, REOPEN_MAX_MS);
+    partition.reopenAtMs = this.parts.clock.monotonicMs() + delayMs;
+    partition.log?.abandon();
+    const { notices } = this.parts;
+    notices.state(partition.slot, 'offline');
+    notices.error(
+      { topic: partition.spec.topic, partition: partition.spec.index, retryInMs: delayMs },
+      `log closed after a storage error, to be read again from disk: ${message}`,
+    );
+  }
+
+  /** The partition was removed: whatever was under way for it ends. */
+  forget(partition: ShardPartition): void {
+    this.offline.delete(partition);
+    const at = this.recovering.indexOf(partition);
+    if (at >= 0) this.recovering.splice(at, 1);
+  }
+
+  /** When {@link work} has something to do next, by the clock that never goes back. */
+  get nextDutyMs(): number {
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const { reopenAtMs } of this.offline) dueMs = Math.min(dueMs, reopenAtMs);
+    return dueMs;
+  }
+
+  /** All that recover take turns, so that short ones are soon done and serve. */
+  private recoverSome(): boolean {
+    const partition = this.recovering.shift();
+    if (partition === undefined) return false;
+    try {
+      if (partition.log?.recoverSlice(RECOVERY_SLICE_BYTES) !== true) {
+        this.recovering.push(partition);
+        return true;
+      }
+      partition.state = 'online';
+      partition.failure = null;
+      partition.reopenAttempts = 0;
+      this.parts.show(partition);
+      this.parts.notices.state(partition.slot, 'online');
+      this.answer(partition, { error: 'NONE' });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.failOpening(partition, error);
+    }
+    return true;
+  }
+
+  private reopenSome(): boolean {
+    if (this.offline.size === 0) return false;
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const partition of this.offline) {
+      if (partition.reopenAtMs > nowMs) continue;
+      this.offline.delete(partition);
+      try {
+        partition.log?.dropCache();
+        const { flushedEndOffset, logStartOffset } = partition.row;
+        const spec = {
+          ...partition.spec,
+          clean: false,
+          recoveryPoint: flushedEndOffset,
+          logStartOffset: Math.max(partition.spec.logStartOffset, logStartOffset),
+        };
+        partition.log = this.openLog(spec, partition);
+        this.recovering.push(partition);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        this.fail(partition, error.message);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  private failOpening(partition: ShardPartition, { message }: StorageError): void {
+    this.fail(partition, message);
+    this.answer(partition, { error: 'KAFKA_STORAGE_ERROR', message });
+  }
+
+  private answer(partition: ShardPartition, reply: ShardReply): void {
+    if (partition.openRequestId < 0) return;
+    writeReply(this.parts.completions, partition.openRequestId, reply);
+    partition.openRequestId = -1;
+  }
+
+  private openLog(spec: OpenRequest, { config }: ShardPartition): PartitionLog {
+    const { files, clock, openFiles, notices } = this.parts;
+    return PartitionLog.open({
+      files,
+      clock,
+      openFiles,
+      directory: spec.directory,
+      topicId: spec.topicId,
+      config,
+      leaderEpoch: spec.leaderEpoch,
+      recoveryPoint: spec.recoveryPoint,
+      logStartOffset: spec.logStartOffset,
+      clean: spec.clean,
+      log: notices,
+    });
+  }
+}
