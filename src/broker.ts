@@ -12,6 +12,7 @@ import type { Services } from './handlers/handler.js';
 import { handlers } from './handlers/handlers.js';
 import { type ClaimedDirectory, claimDataDirectory } from './log/data-directory.js';
 import { nodeFileSystem } from './log/file-system.js';
+import { GroupConfigs } from './metadata/group-configs.js';
 import { catalogueLogConfig, OFFSETS_TOPIC } from './metadata/internal-topics.js';
 import { ProducerIds } from './metadata/producer-ids.js';
 import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
@@ -223,8 +224,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await topics.open();
       await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
       const purgatory = new Purgatory(partitions, clock);
+      const groupConfigs = new GroupConfigs(topics.catalogue, () => topics.config, logger);
       const groups = new GroupCoordinator({
         config,
+        groupConfigs,
         clock,
         logger,
         topics,
@@ -244,6 +247,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         topics,
         partitions,
         groups,
+        groupConfigs,
         producerIds: new ProducerIds(topics.catalogue),
         fetchSessions: new FetchSessions(config.get('max.incremental.fetch.session.cache.slots')),
         purgatory,
