@@ -4,6 +4,7 @@ import { type BrokerConfig, loadConfig } from './config/load.js';
 
 export type { Clock } from './base/clock.js';
 export type { Logger } from './base/logger.js';
+export type { HistogramSample, MetricFamily, MetricSample } from './metrics/metrics.js';
 export type { Broker, BrokerConfig, BrokerEvents, BrokerOptions };
 
 export interface CreateBrokerOptions extends Partial<BrokerOptions> {

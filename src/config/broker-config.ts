@@ -16,7 +16,7 @@ import {
   groupSettings,
   isGroupSetting,
 } from './group-settings.js';
-import { type Listener, parseListener } from './listeners.js';
+import { type Listener, parseAddress, parseListener } from './listeners.js';
 import type { FlushMode, LogConfig } from './log-config.js';
 import { nearestName } from './nearest-name.js';
 import { BadValueError, formatValue, type Setting, type SettingValue } from './setting.js';
@@ -55,6 +55,8 @@ export class BrokerConfig {
   readonly listeners: readonly Listener[];
   /** What Metadata tells clients; null: the address that each client dialled. */
   readonly advertisedListeners: readonly Listener[] | null;
+  /** Where HTTP is answered; null: nowhere. */
+  readonly httpListener: Omit<Listener, 'name'> | null;
   readonly dataDirectories: readonly string[];
   readonly nodeId: number;
   /** Largest batch that fits into a ring. */
@@ -73,6 +75,8 @@ export class BrokerConfig {
         .filter((listener) => !controllers.has(listener.name)) ?? null;
     this.listeners = read('listeners') ?? [];
     this.advertisedListeners = read('advertised.listeners');
+    const http = this.get('http.listener');
+    this.httpListener = http === null ? null : this.#explain('http.listener', () => parseAddress(http));
     this.dataDirectories = this.get('log.dirs') ?? [this.get('log.dir')];
     const brokerId = this.get('broker.id');
     this.nodeId = this.isSet('node.id') || brokerId === null || brokerId < 0 ? this.get('node.id') : brokerId;

@@ -2,7 +2,7 @@
 import type { FileRecords } from '../base/file-slice.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import type { OpenRequest } from '../ring/commands.js';
-import type { PartitionHandle, PartitionState } from './partitions.js';
+import type { PartitionHandle, PartitionState, Traffic } from './partitions.js';
 
 const PLACES_MAX = 8;
 const RUNS_MAX = 32;
@@ -24,6 +24,7 @@ export interface Run {
 
 export class PartitionEntry implements PartitionHandle {
   state: PartitionState = 'opening';
+  readonly traffic: Traffic = { appendedBytes: 0, readBytes: 0, firstEndOffset: -1 };
   readonly listeners = new Set<() => void>();
   /** Settled when the partition was online for the first time, or could not be opened. */
   opened: Promise<void> = Promise.resolve();

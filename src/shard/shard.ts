@@ -8,6 +8,7 @@ import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { StorageError } from '../log/storage-error.js';
+import type { Histogram } from '../metrics/histogram.js';
 import {
   APPEND,
   APPEND_HEADER_BYTES,
@@ -32,6 +33,7 @@ import { locateRuns } from './locate-runs.js';
 import { PartitionLifecycle } from './partition-lifecycle.js';
 import { ShardNotices } from './shard-notices.js';
 import { ShardPartition } from './shard-partition.js';
+import { survey } from './survey.js';
 
 /** A turn ends after so many commands or bytes, so that the first of them is not kept waiting by the last. */
 const TURN_COMMANDS_MAX = 4096;
@@ -45,6 +47,8 @@ export interface ShardParts {
   readonly receivePage: () => SharedArrayBuffer;
   readonly files: FileSystem;
   readonly clock: Clock;
+  /** Seconds of each group commit. */
+  readonly flushTimes: Histogram;
   readonly dataDirectory: string;
   readonly openFilesMax: number;
   /** How often old segments and silent producers are looked for. */
@@ -72,7 +76,7 @@ export class Shard {
 
   constructor(private readonly parts: ShardParts) {
     this.notices = new ShardNotices(parts.completions);
-    this.groupCommit = new GroupCommit(parts.files, parts.dataDirectory);
+    this.groupCommit = new GroupCommit(parts);
     this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
     this.lifecycle = new PartitionLifecycle({
       files: parts.files,
@@ -340,6 +344,12 @@ export class Shard {
         break;
       case 'size':
         this.reply(requestId, partition, (log) => ({ error: 'NONE', bytes: log.sizeBytes }));
+        break;
+      case 'survey':
+        writeReply(this.parts.completions, requestId, {
+          error: 'NONE',
+          survey: survey(this.partitions, request.fromSlot),
+        });
         break;
       case 'producers':
         this.reply(requestId, partition, (log) => ({ error: 'NONE', producers: log.activeProducers() }));

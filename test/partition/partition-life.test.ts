@@ -5,6 +5,7 @@ import { systemClock } from '../../src/base/clock.js';
 import { KafkaError } from '../../src/base/kafka-error.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { loadConfig } from '../../src/config/load.js';
+import { Metrics } from '../../src/metrics/metrics.js';
 import { type EarlierRun, PartitionClient } from '../../src/partition/partition-client.js';
 import { PartitionInternalLog } from '../../src/partition/partition-internal-log.js';
 import type { AppendResult, PartitionHandle } from '../../src/partition/partitions.js';
@@ -36,6 +37,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     earlier: { clean: true, recoveryPoints: new Map(), logStartOffsets: new Map(), ...earlier },
     clock: systemClock,
     logger: silentLogger,
+    metrics: new Metrics(),
     segmentFiles,
     sideJobs: {
       readAhead: async () => {},
