@@ -304,7 +304,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       // A coordinator that cannot be read yet answers so itself, and must not keep the others from serving.
       await this.patience(groups.load(), RECOVERY_PATIENCE_MS);
       // Nothing was running yet that could have been closed over it.
-      if (fatal !== null) throw new Error(`The broker cannot start: ${fatal}`);
+      if (fatal !== null) throw new Error(fatal);
       gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
       this.counted.collect(topicCollector(topics, partitions));
       logger.info(
@@ -321,7 +321,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await sideJobs.close();
       segmentFiles.close();
       directory.release(false, null);
-      throw error;
+      // What stood still because its shard died says little; what killed the shard does.
+      throw fatal === null ? error : new Error(`The broker cannot start: ${fatal}.`, { cause: error });
     }
   }
 

@@ -18,7 +18,7 @@ export interface CreateBrokerOptions extends Partial<BrokerOptions> {
  */
 export async function createBroker(options: CreateBrokerOptions = {}): Promise<Broker> {
   if (options.config) return new Broker({ ...options, config: options.config });
-  const { config, warnings } = loadConfig({ overrides: options.settings ?? {} });
+  const { config, warnings } = loadConfig({ overrides: options.settings ?? {}, overridesPlace: 'settings' });
   for (const warning of warnings) options.logger?.warn({}, warning);
   return new Broker({ ...options, config });
 }

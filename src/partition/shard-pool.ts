@@ -91,10 +91,18 @@ export class ShardPool {
     return slot;
   }
 
-  seatEntry(entry: PartitionEntry): Promise<ShardReply> {
+  async seatEntry(entry: PartitionEntry): Promise<ShardReply> {
     const seat = this.seats[entry.shard];
     seat.entries[entry.slot] = entry;
-    return seat.link.request(entry.slot, entry.spec);
+    let opening: Promise<ShardReply>;
+    let reply: ShardReply;
+    entry.opening = seat.link.request(entry.slot, entry.spec);
+    do {
+      opening = entry.opening;
+      reply = await opening;
+      // Where the thread died over it, the next one has been asked.
+    } while (entry.opening !== opening);
+    return reply;
   }
 
   async unseat(entry: PartitionEntry): Promise<ShardReply> {
@@ -215,7 +223,8 @@ export class ShardPool {
     }
     if (this.deathsAtMs.length >= DEATHS_MAX) {
       logger.error({ shard: index, reason }, `a shard died for the ${DEATHS_MAX}rd time within a minute`);
-      this.options.onFatal(`shard ${index} died again and again: ${reason}`);
+      // In one line: the whole stack is in the log.
+      this.options.onFatal(`shard ${index} died again and again: ${reason.split('\n', 1)[0]}`);
       return;
     }
     logger.error({ shard: index, reason }, 'a shard died; its partitions are being recovered by a new thread');
@@ -230,7 +239,7 @@ export class ShardPool {
         recoveryPoint: Math.max(entry.spec.recoveryPoint, row.flushedEndOffset),
         logStartOffset: Math.max(entry.spec.logStartOffset, row.logStartOffset),
       };
-      void seat.link.request(entry.slot, entry.spec);
+      entry.opening = seat.link.request(entry.slot, entry.spec);
     }
   }
 }
