@@ -34,10 +34,6 @@ export const brokerSettings = {
     default: [],
     doc: 'Listeners that only a Kafka controller would use: they are not opened.',
   }),
-  'http.listener': string({
-    default: null,
-    doc: 'Where metrics and health are asked for over HTTP, as host:port; a port alone is reached from this machine only. Not set: nowhere.',
-  }),
   'log.dirs': list({ default: null, doc: 'Data folders. Not set: log.dir.' }),
   'log.dir': string({ default: './millrace-data', doc: 'The data folder where log.dirs is not set.' }),
   'log.level': choice({
@@ -172,6 +168,13 @@ export const brokerSettings = {
     min: 0,
     dynamic: true,
     doc: 'Bytes of log between two entries of an index.',
+  }),
+  'log.prepared.bytes': int({
+    default: 128 * KiB,
+    min: 0,
+    max: 4 * MiB,
+    dynamic: true,
+    doc: 'Zeros that small appends write ahead of themselves, at most so many and a quarter of what the segment holds: flushes into them are faster. 0: none.',
   }),
   'log.preallocate': boolean({
     default: false,

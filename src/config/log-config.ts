@@ -12,6 +12,8 @@ export interface LogConfig {
   readonly segmentMs: number;
   readonly indexBytesMax: number;
   readonly indexIntervalBytes: number;
+  /** Zeros that are written behind the data of the active segment, at most so many at a time; 0: none. */
+  readonly preparedBytesMax: number;
   /** Largest batch, its 12 bytes of offset and length included. */
   readonly messageBytesMax: number;
   readonly timestampType: 'CreateTime' | 'LogAppendTime';

@@ -19,9 +19,13 @@ export interface FileSystem {
   close(fd: number): void;
   /** Reads up to `length` bytes of the file from `position` into `buffer` at `at`; returns how many there were. */
   read(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number;
-  /** Returns the bytes written, which may be fewer than offered: a short write is not an error. */
+  /** Returns the bytes written of `buffer[at, at + length)`, which may be fewer: a short write is not an error. */
+  write(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number;
+  /** As {@link write}, of all buffers, one behind the other. */
   writev(fd: number, buffers: readonly Uint8Array[], position: number): number;
   truncate(fd: number, length: number): void;
+  /** Sets the time of the file's last change. */
+  setModified(fd: number, mtimeMs: number): void;
   fdatasync(fd: number): void;
   /** Makes creations, renames and removals inside the folder durable. */
   fsyncDirectory(path: string): void;
@@ -56,8 +60,10 @@ export const nodeFileSystem: FileSystem = {
   open: (path, mode) => fs.openSync(path, openFlags[mode], 0o644),
   close: (fd) => fs.closeSync(fd),
   read: (fd, buffer, at, length, position) => fs.readSync(fd, buffer, at, length, position),
+  write: (fd, buffer, at, length, position) => fs.writeSync(fd, buffer, at, length, position),
   writev: (fd, buffers, position) => fs.writevSync(fd, buffers as Uint8Array[], position),
   truncate: (fd, length) => fs.ftruncateSync(fd, length),
+  setModified: (fd, mtimeMs) => fs.futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000),
   fdatasync: (fd) => fs.fdatasyncSync(fd),
   fsyncDirectory(path) {
     const fd = fs.openSync(path, fs.constants.O_RDONLY);

@@ -43,6 +43,7 @@ export class FlushProgress {
   settle(nowMs: number): void {
     for (const segment of this.unflushedSegments()) {
       segment.flushedBytes = Math.max(segment.flushedBytes, segment.collectedBytes);
+      segment.cutIsUnflushed = false;
       if (segment.flushedBytes === segment.writtenBytes) this.openFiles.markClean(segment.path);
     }
     Object.assign(this.flushed, this.collected);
@@ -58,6 +59,7 @@ export class FlushProgress {
     let next = Math.max(0, segmentFloor(segments, this.flushed.offset));
     while (next + 1 < segments.length && (segments[next].isFlushedAhead || isFlushed(segments[next]))) {
       segments[next].flushedBytes = segments[next].writtenBytes;
+      segments[next].cutIsUnflushed = false;
       next++;
       const { baseOffset } = segments[next];
       if (baseOffset <= this.flushed.offset) continue;
@@ -87,5 +89,5 @@ export class FlushProgress {
 }
 
 function isFlushed(segment: Segment): boolean {
-  return segment.flushedBytes >= segment.writtenBytes;
+  return segment.flushedBytes >= segment.writtenBytes && !segment.cutIsUnflushed;
 }

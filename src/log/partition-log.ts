@@ -31,6 +31,7 @@ import { readLogFolder, snapshotPathAt } from './log-folder.js';
 import { type Located, type LogPlace, locate, maxTimestamp, offsetAtTime, type RecordAtTime } from './log-reader.js';
 import type { OpenFiles } from './open-files.js';
 import { PartitionFolder } from './partition-folder.js';
+import { trimRoom } from './prepared-room.js';
 import { type RestoreParts, restoreHistory, restoreProducers } from './producer-restore.js';
 import { encodeProducerSnapshot } from './producer-snapshot.js';
 import { ProducerState, type SequenceVerdict } from './producer-state.js';
@@ -227,6 +228,9 @@ export class PartitionLog {
     const { files, openFiles, folder } = this;
     const active = this.segments.at(-1);
     if (active === undefined) return;
+    if (active.preparedBytes > active.writtenBytes) {
+      trimRoom(files, openFiles.descriptor(active.path, 'write'), active, active.writtenBytes);
+    }
     const unflushed = new FlushSet();
     this.progress.collect(unflushed);
     for (const fd of unflushed.files) files.fdatasync(fd);
@@ -397,7 +401,7 @@ export class PartitionLog {
     const makesFiles = turn.makesFiles;
     try {
       onDisk('make', this.directory, () => this.folder.makeReady());
-      turn.write(this.config.flush !== 'never');
+      turn.write(this.config.flush !== 'never', this.config.preparedBytesMax);
       if (this.epochs.changed) onDisk('write the epochs of', this.directory, () => this.saveLeaderEpochs());
     } catch (error) {
       throw this.undoTurn(error);

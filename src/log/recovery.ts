@@ -10,11 +10,13 @@
  */
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
 import type { FlushMode } from '../config/log-config.js';
+import { BATCH_HEADER_BYTES } from '../record/batch-layout.js';
 import { baseOffsetOf, leaderEpochOf, producerIdOf } from '../record/record-batch.js';
 import { writeDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import type { LeaderEpochs } from './leader-epochs.js';
 import type { OpenFiles } from './open-files.js';
+import { holdsOnlyZeros, trimRoom } from './prepared-room.js';
 import { type RestoreParts, restoreProducers } from './producer-restore.js';
 import type { ProducerState } from './producer-state.js';
 import { type Segment, segmentFloor } from './segment.js';
@@ -61,8 +63,11 @@ export class Recovery {
     from: Offset,
     private readonly flushedEnd: Offset,
   ) {
-    this.first = Math.max(0, segmentFloor(parts.segments, from));
-    this.index = this.first;
+    let first = Math.max(0, segmentFloor(parts.segments, from));
+    // Nobody waited for the cut that takes its room from a segment when it is sealed.
+    while (first > 0 && this.endsInZeros(parts.segments[first - 1])) first--;
+    this.first = first;
+    this.index = first;
   }
 
   /** Reads about `budgetBytes` more; true when the log is whole again. @throws StorageError */
@@ -139,14 +144,16 @@ export class Recovery {
       });
       this.endOffset = this.flushedEnd;
     } else if (hole === null && tailBytes > 0 && next === undefined) {
-      log.warn(
+      const isRoom = this.isRoom(segment, scan, fd);
+      log[isRoom ? 'debug' : 'warn'](
         { segment: segment.path, position: scan.validEnd, bytes: tailBytes },
-        'The end of the log was torn by a crash and is cut off.',
+        isRoom
+          ? 'Room that was prepared behind the end of the log is cut off.'
+          : 'The end of the log was torn by a crash and is cut off.',
       );
-      onDisk('truncate', segment.path, () => files.truncate(fd, scan.validEnd));
-      segment.writtenBytes = scan.validEnd;
+      this.cutTail(segment, scan, fd);
     } else if (hole === null && next !== undefined) {
-      this.judgeEnd(segment, scan, next);
+      this.judgeEnd(segment, scan, next, fd);
     }
     for (const range of segment.damaged) {
       this.foundDamage = true;
@@ -162,10 +169,36 @@ export class Recovery {
     segment.releaseIndexes();
   }
 
+  /** Or so it seems: a batch may end in zeros as well. */
+  private endsInZeros(segment: Segment): boolean {
+    const { files, openFiles } = this.parts;
+    const { writtenBytes } = segment;
+    const from = Math.max(0, writtenBytes - BATCH_HEADER_BYTES);
+    if (writtenBytes === 0) return false;
+    const fd = openFiles.descriptor(segment.path, 'write');
+    return onDisk('read', segment.path, () => holdsOnlyZeros(files, fd, openFiles.window, from, writtenBytes));
+  }
+
+  private isRoom(segment: Segment, scan: SegmentScan, fd: number): boolean {
+    const { files, openFiles } = this.parts;
+    return onDisk('read', segment.path, () =>
+      holdsOnlyZeros(files, fd, openFiles.window, scan.validEnd, segment.writtenBytes),
+    );
+  }
+
+  private cutTail(segment: Segment, scan: SegmentScan, fd: number): void {
+    onDisk('truncate', segment.path, () => trimRoom(this.parts.files, fd, segment, scan.validEnd));
+    segment.writtenBytes = scan.validEnd;
+  }
+
   /** A sealed segment whose last bytes are no batch has lost some; where only offsets are missing, compaction may have been. */
-  private judgeEnd(segment: Segment, scan: SegmentScan, next: Segment): void {
+  private judgeEnd(segment: Segment, scan: SegmentScan, next: Segment, fd: number): void {
     const { compacted } = this.parts.config;
-    if (segment.writtenBytes > scan.validEnd) {
+    const isWhole = scan.nextOffset === next.baseOffset;
+    // Its end was cut to its data when it was sealed, but nobody waited for that to be on disk.
+    if ((isWhole || compacted) && segment.writtenBytes > scan.validEnd && this.isRoom(segment, scan, fd)) {
+      this.cutTail(segment, scan, fd);
+    } else if (segment.writtenBytes > scan.validEnd) {
       segment.damaged.push({
         position: scan.validEnd,
         endPosition: segment.writtenBytes,

@@ -36,6 +36,10 @@ export class Segment {
   /** How far the present write has come. */
   pendingBytes: FilePosition = 0;
   flushedBytes: FilePosition = 0;
+  /** Where the file ends: behind what was written it holds zeros, see prepared-room. */
+  preparedBytes: FilePosition = 0;
+  /** The file was cut to its data, and that is not on disk yet. */
+  cutIsUnflushed = false;
   /** Flushed while one in front of it was not yet: `flushedBytes` follows when that is. */
   isFlushedAhead = false;
   /** What the flush that is under way covers. */
@@ -77,6 +81,8 @@ export class Segment {
     this.pendingBytes = bytes;
     this.flushedBytes = bytes;
     this.collectedBytes = bytes;
+    this.preparedBytes = bytes;
+    this.cutIsUnflushed = false;
   }
 
   mark(): SegmentMark {

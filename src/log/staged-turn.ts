@@ -2,9 +2,11 @@
 import type { Offset } from '../base/units.js';
 import type { FileSystem } from './file-system.js';
 import type { OpenFiles } from './open-files.js';
+import { writePiecewise } from './piecewise-write.js';
+import { prepareRoom, trimRoom } from './prepared-room.js';
 import type { Segment, SegmentMark } from './segment.js';
 import { writeIndexFiles } from './segment-search.js';
-import { onDisk, StorageError } from './storage-error.js';
+import { onDisk } from './storage-error.js';
 
 interface Roll {
   readonly sealed: Segment;
@@ -55,9 +57,10 @@ export class StagedTurn {
 
   /**
    * One writev for each file. With `flushBeforeRoll` a segment is on disk before the next one has a name: else a cut of
-   * power could leave a hole between two segments. @throws StorageError, and then {@link undo} is due.
+   * power could leave a hole between two segments. `preparedBytesMax`: see prepared-room.
+   * @throws StorageError, and then {@link undo} is due.
    */
-  write(flushBeforeRoll: boolean): void {
+  write(flushBeforeRoll: boolean, preparedBytesMax: number): void {
     const { views, targets, rolls } = this;
     let roll = 0;
     for (let from = 0; from < views.length; ) {
@@ -66,36 +69,35 @@ export class StagedTurn {
       let to = from + 1;
       let bytes = views[from].length;
       for (; to < views.length && targets[to] === segment; to++) bytes += views[to].length;
-      this.writeFully(segment, from === 0 && to === views.length ? views : views.slice(from, to), bytes);
+      this.writeFully(
+        segment,
+        from === 0 && to === views.length ? views : views.slice(from, to),
+        bytes,
+        preparedBytesMax,
+      );
       from = to;
     }
     for (; roll < rolls.length; roll++) this.seal(rolls[roll], flushBeforeRoll);
   }
 
-  private writeFully(segment: Segment, buffers: Uint8Array[], bytes: number): void {
+  private writeFully(segment: Segment, buffers: Uint8Array[], bytes: number, preparedBytesMax: number): void {
     const { files, openFiles } = this.parts;
     const fd = openFiles.descriptor(segment.path, 'create');
     onDisk('write to', segment.path, () => {
-      let position = segment.pendingBytes;
-      let rest = buffers;
-      for (let left = bytes; left > 0; ) {
-        const written = files.writev(fd, rest, position);
-        if (written <= 0)
-          throw new StorageError(`${segment.path} takes no more bytes, and nobody says why`, segment.path);
-        position += written;
-        left -= written;
-        if (left > 0) rest = behind(rest, written);
-      }
-      segment.pendingBytes = position;
+      writePiecewise(files, fd, buffers, segment.pendingBytes);
+      segment.pendingBytes += bytes;
     });
+    prepareRoom(files, fd, segment, bytes, preparedBytesMax);
   }
 
   private seal({ sealed, opened, snapshot }: Roll, flush: boolean): void {
     const { files, openFiles } = this.parts;
+    const fd = openFiles.descriptor(sealed.path, 'create');
+    onDisk('truncate', sealed.path, () => trimRoom(files, fd, sealed, sealed.pendingBytes));
     if (flush) {
-      const fd = openFiles.descriptor(sealed.path, 'create');
       onDisk('flush', sealed.path, () => files.fdatasync(fd));
       sealed.flushedBytes = sealed.pendingBytes;
+      sealed.cutIsUnflushed = false;
     }
     // The new file is made even where nothing is in it yet: its name is what the log end is known by once all before it is deleted.
     openFiles.descriptor(opened.path, 'create');
@@ -136,6 +138,7 @@ export class StagedTurn {
       if (active.pendingBytes > active.writtenBytes || this.views.length > 0) {
         const fd = openFiles.descriptor(active.path, 'create');
         onDisk('truncate', active.path, () => files.truncate(fd, active.writtenBytes));
+        active.preparedBytes = active.writtenBytes;
       }
       active.restore(this.mark);
     }
@@ -154,14 +157,4 @@ export class StagedTurn {
     this.mark = null;
     this.isOpen = false;
   }
-}
-
-/** What is left of `buffers` behind their first `count` bytes. */
-function behind(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
-  let skip = count;
-  for (let i = 0; i < buffers.length; i++) {
-    if (skip < buffers[i].length) return [buffers[i].subarray(skip), ...buffers.slice(i + 1)];
-    skip -= buffers[i].length;
-  }
-  throw new StorageError('The file system says that it wrote more than it was given.', '');
 }

@@ -95,8 +95,6 @@ export class GroupWorld {
   readonly clock = new SteppingClock();
   readonly topics = new FakeTopics();
   readonly logs = new Map<number, OffsetsLog>();
-  /** What groups set themselves. */
-  readonly groupConfigs = new Map<string, ReadonlyMap<string, string>>();
   groups: GroupCoordinator;
 
   private constructor(private readonly overrides: Readonly<Record<string, string>>) {
@@ -113,12 +111,8 @@ export class GroupWorld {
   }
 
   private coordinator(): GroupCoordinator {
-    const { config } = loadConfig({ overrides: this.overrides });
     return new GroupCoordinator({
-      config,
-      groupConfigs: {
-        value: (group, name) => config.groupValue(name, this.groupConfigs.get(group) ?? new Map()),
-      },
+      config: loadConfig({ overrides: this.overrides }).config,
       clock: this.clock,
       logger: silentLogger,
       topics: this.topics,

@@ -7,7 +7,7 @@ import { FakeFileSystem } from './fake-file-system.js';
 import { append, DIRECTORY, flush, openLog, readAll } from './testbed.js';
 
 const LOG = `${DIRECTORY}/00000000000000000000.log`;
-const config = { indexIntervalBytes: 512 };
+const config = { indexIntervalBytes: 512, preparedBytesMax: 0 };
 
 /** A log of `count` batches of two records each, killed, and where each batch begins. */
 function built(count: number, options: Record<string, unknown> = config): { files: FakeFileSystem; starts: number[] } {

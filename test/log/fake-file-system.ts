@@ -148,19 +148,27 @@ export class FakeFileSystem implements FileSystem {
     return inode.content.copy(buffer, at, position, Math.min(position + length, inode.content.length));
   }
 
+  write(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number {
+    return this.writev(fd, [buffer.subarray(at, at + length)], position);
+  }
+
   writev(fd: number, buffers: readonly Uint8Array[], position: number): number {
     const { inode, path } = this.file(fd);
     const offered = Buffer.concat(buffers.map((buffer) => Buffer.from(buffer)));
     this.before('writev', path);
     const bytes = offered.subarray(0, this.taken(offered.length));
-    this.write(inode, { position, bytes });
+    this.alter(inode, { position, bytes });
     return bytes.length;
   }
 
   truncate(fd: number, length: number): void {
     const { inode, path } = this.file(fd);
     this.before('truncate', path);
-    this.write(inode, { truncatedTo: length });
+    this.alter(inode, { truncatedTo: length });
+  }
+
+  setModified(fd: number, mtimeMs: number): void {
+    this.file(fd).inode.mtimeMs = mtimeMs;
   }
 
   fdatasync(fd: number): void {
@@ -246,7 +254,7 @@ export class FakeFileSystem implements FileSystem {
     if (!this.folders.has(dirname(path))) throw systemError('ENOENT');
     const inode = newInode(this.nowMs);
     this.link(`${path}.tmp`, inode);
-    this.write(inode, { position: 0, bytes: Buffer.from(bytes) });
+    this.alter(inode, { position: 0, bytes: Buffer.from(bytes) });
     if (durable) {
       this.before('fdatasync', path);
       sync(inode);
@@ -281,7 +289,7 @@ export class FakeFileSystem implements FileSystem {
     this.pendingEntries.push({ folder, apply });
   }
 
-  private write(inode: Inode, write: PendingWrite): void {
+  private alter(inode: Inode, write: PendingWrite): void {
     inode.content = changed(inode.content, write);
     inode.pending.push(write);
     inode.mtimeMs = this.nowMs;

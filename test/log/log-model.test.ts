@@ -51,6 +51,11 @@ function check(model: Model, { files, log }: World): void {
   );
 }
 
+/** A snapshot holds a producer's last batch; the ones before it are read from the log, where they are still there. */
+function forgetDeletedBatches(model: Model): void {
+  model.sent = model.sent.filter(({ baseOffset }, at) => baseOffset >= model.logStart || at === model.sent.length - 1);
+}
+
 function nextSequence(model: Model): number {
   const last = model.sent.at(-1);
   return last === undefined ? 0 : last.sequence + last.count;
@@ -158,6 +163,7 @@ class Restart implements Step {
     world.log.close();
     world.files.crash(() => 0);
     model.flushedEnd = model.records.length;
+    forgetDeletedBatches(model);
     world.log = openLog(world.files, { config: world.config, clean: true, logStartOffset: model.logStart });
     assert.equal(world.log.flushedEndOffset, model.flushedEnd);
     check(model, world);
@@ -182,6 +188,7 @@ class Crash implements Step {
     model.records.length = end;
     model.flushedEnd = end;
     model.sent = model.sent.filter((sent) => sent.baseOffset < end);
+    forgetDeletedBatches(model);
     check(model, world);
   }
   toString = (): string => `crash(${this.chances.join()}, ${this.knowsRecoveryPoint})`;

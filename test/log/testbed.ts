@@ -21,6 +21,8 @@ export const testConfig: LogConfig = {
   segmentMs: 7 * 24 * 3600 * 1000,
   indexBytesMax: 10 * 1024 * 1024,
   indexIntervalBytes: 4096,
+  // Small, so that small logs have some.
+  preparedBytesMax: 1024,
   messageBytesMax: 1024 * 1024,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,

@@ -1,0 +1,43 @@
+/** Whatever the sizes, and however little the file system takes at a time, all bytes end where they belong. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { writePiecewise } from '../../src/log/piecewise-write.js';
+import { FakeFileSystem } from './fake-file-system.js';
+
+test('buffers of every size are written whole, behind one another, also where writes are short', () => {
+  const size = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 110_000 }));
+  fc.assert(
+    fc.property(
+      fc.array(size, { minLength: 1, maxLength: 5 }),
+      fc.nat(50_000),
+      fc.array(fc.integer({ min: 9_000, max: 70_000 }), { minLength: 1, maxLength: 5 }),
+      (sizes, position, taken) => {
+        const files = new FakeFileSystem();
+        files.mkdir('/data');
+        const fd = files.open('/data/file', 'create');
+        let call = 0;
+        files.taken = (offered) => Math.min(offered, taken[call++ % taken.length]);
+        const buffers = sizes.map((bytes, at) => Buffer.alloc(bytes, at + 1));
+        writePiecewise(files, fd, buffers, position);
+        const content = files.readFile('/data/file');
+        assert.equal(content.compare(Buffer.concat([Buffer.alloc(position), ...buffers])), 0);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('what is larger than a piece is cut where pieces of the file end', () => {
+  const files = new FakeFileSystem();
+  files.mkdir('/data');
+  const fd = files.open('/data/file', 'create');
+  const ends: number[] = [];
+  const write = files.write.bind(files);
+  files.write = (of, buffer, at, length, position) => {
+    ends.push(position + length);
+    return write(of, buffer, at, length, position);
+  };
+  writePiecewise(files, fd, [Buffer.alloc(100_000)], 10_000);
+  assert.deepEqual(ends, [32_768, 65_536, 98_304, 110_000]);
+});

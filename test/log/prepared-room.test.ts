@@ -1,0 +1,77 @@
+/** Zeros behind the data of a segment: made by small appends, never taken for data, gone from files that are left. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeFileSystem, systemError } from './fake-file-system.js';
+import { append, DIRECTORY, openLog, readAll, testConfig } from './testbed.js';
+
+const first = `${DIRECTORY}/00000000000000000000.log`;
+const config = { preparedBytesMax: 4096 };
+const value = (serial: number): string => `${serial}:${'x'.repeat(500)}`;
+
+function filled(files: FakeFileSystem, batches = 40) {
+  const log = openLog(files, { config });
+  for (let serial = 0; serial < batches; serial++) append(log, { values: [value(serial)] });
+  return log;
+}
+
+function values(files: FakeFileSystem, log: ReturnType<typeof openLog>): string[] {
+  return readAll(files, log).records.map((record) => String(record.value));
+}
+
+test('a file with small appends ends in zeros, and the log does not', () => {
+  const files = new FakeFileSystem();
+  const log = filled(files);
+  const content = files.readFile(first);
+  assert.equal(content.length % 4096, 0);
+  assert.ok(content.length > log.endPosition);
+  assert.equal(
+    content.subarray(log.endPosition).findIndex((byte) => byte !== 0),
+    -1,
+  );
+  assert.equal(log.sizeBytes, log.endPosition);
+});
+
+test('after a clean stop, a roll and a crash no file has room', () => {
+  for (const end of ['close', 'roll', 'kill'] as const) {
+    const files = new FakeFileSystem();
+    let log = filled(files);
+    const { endPosition } = log;
+    if (end === 'kill') files.kill();
+    else log[end]();
+    if (end !== 'roll') log = openLog(files, { config, clean: end === 'close' });
+    assert.equal(files.readFile(first).length, endPosition, end);
+    assert.equal(values(files, log).length, 40, end);
+  }
+});
+
+test('the cut leaves a segment the time of its last append', () => {
+  const files = new FakeFileSystem();
+  const log = filled(files);
+  const before = files.stat(first)?.mtimeMs;
+  files.nowMs += 86_400_000;
+  log.close();
+  assert.notEqual(files.readFile(first).length % 4096, 0);
+  assert.ok(Math.abs((files.stat(first)?.mtimeMs ?? 0) - (before ?? 0)) < 86_400_000);
+});
+
+test('a disk that has no room for room takes batches all the same', () => {
+  const files = new FakeFileSystem();
+  const log = openLog(files, { config });
+  // Every batch is smaller than this, every step of room larger.
+  const write = files.write.bind(files);
+  files.write = (fd, buffer, at, length, position) => {
+    if (length > 700) throw systemError('ENOSPC');
+    return write(fd, buffer, at, length, position);
+  };
+  for (let serial = 0; serial < 40; serial++) {
+    assert.equal(append(log, { values: [value(serial)] }).error, 'NONE');
+  }
+  assert.equal(values(files, log).length, 40);
+});
+
+test('none is made where none is wanted', () => {
+  const files = new FakeFileSystem();
+  const log = openLog(files, { config: { ...testConfig, preparedBytesMax: 0 } });
+  for (let serial = 0; serial < 40; serial++) append(log, { values: [value(serial)] });
+  assert.equal(files.readFile(first).length, log.endPosition);
+});
