@@ -12,10 +12,11 @@ const rooms = {
   log: ['base', 'config', 'record'],
   shard: ['base', 'config', 'record', 'ring', 'log', 'metrics'],
   partition: ['base', 'config', 'record', 'ring', 'metrics'],
-  metadata: ['base', 'config', 'record', 'partition'],
+  metadata: ['base', 'config', 'record', 'partition', 'metrics'],
   coordinator: ['base', 'config', 'protocol', 'record', 'metadata', 'partition'],
   handlers: ['base', 'config', 'protocol', 'record', 'metadata', 'partition', 'coordinator'],
   network: ['base', 'config', 'protocol', 'metrics'],
+  http: ['base', 'metrics'],
   // The offline verbs read segments without a broker.
   cli: ['base', 'config', 'protocol', 'record', 'log'],
 };
@@ -23,7 +24,7 @@ const rooms = {
 /** Files at the top of src, outside every room. */
 const topFiles = {
   'main.ts': ['base', 'config', 'cli'],
-  'index.ts': ['base', 'config'],
+  'index.ts': ['base', 'config', 'metrics'],
 };
 
 const alternatives = (names) => names.join('|');

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { assert } from './base/assert.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { type Logger, silentLogger } from './base/logger.js';
+import { releaseVersion } from './base/release.js';
 import { ZERO_UUID } from './base/uuid.js';
 import { isEveryInterface } from './config/listeners.js';
 import type { BrokerConfig } from './config/load.js';
@@ -10,12 +11,17 @@ import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
 import { FetchSessions } from './handlers/fetch-sessions.js';
 import type { Services } from './handlers/handler.js';
 import { handlers } from './handlers/handlers.js';
+import type { HttpServer, Readiness } from './http/http-server.js';
 import { type ClaimedDirectory, claimDataDirectory } from './log/data-directory.js';
 import { nodeFileSystem } from './log/file-system.js';
+import { GroupConfigs } from './metadata/group-configs.js';
 import { catalogueLogConfig, OFFSETS_TOPIC } from './metadata/internal-topics.js';
 import { ProducerIds } from './metadata/producer-ids.js';
+import { topicCollector } from './metadata/topic-metrics.js';
 import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
 import { TopicRegistry } from './metadata/topic-registry.js';
+import { type MetricFamily, Metrics } from './metrics/metrics.js';
+import { processCollector } from './metrics/process-metrics.js';
 import type { Backpressure } from './network/backpressure.js';
 import { createDispatch, type Dispatch } from './network/dispatch.js';
 import { limitsFrom, Server } from './network/server.js';
@@ -96,12 +102,18 @@ export class Broker extends EventEmitter<BrokerEvents> {
   private running: Running | null = null;
   private starting: Promise<void> | null = null;
   private closing: Promise<void> | null = null;
+  private readonly counted = new Metrics();
+  private http: HttpServer | null = null;
   private startedAtMs = 0;
 
   constructor(private readonly options: BrokerOptions) {
     super();
     this.logger = options.logger ?? silentLogger;
     this.clock = options.clock ?? systemClock;
+    this.counted.collect(processCollector(releaseVersion()));
+    this.counted.collect((put) => {
+      put('millrace_connections', {}, this.server?.connectionCount ?? 0);
+    });
   }
 
   /**
@@ -110,6 +122,16 @@ export class Broker extends EventEmitter<BrokerEvents> {
    */
   get bootstrapServers(): string {
     return (this.server?.addresses ?? []).map(({ host, port }) => `${dialled(host)}:${port}`).join(',');
+  }
+
+  /** `host:port` where metrics and health are asked for over HTTP; empty where they are not, or not yet. */
+  get httpAddress(): string {
+    return this.http?.address ?? '';
+  }
+
+  /** What the broker counts, at this moment: the families that GET /metrics shows, in the order of the table of instruments. */
+  metrics(): Promise<MetricFamily[]> {
+    return this.counted.read();
   }
 
   get shardCount(): number {
@@ -160,13 +182,40 @@ export class Broker extends EventEmitter<BrokerEvents> {
     await server.start();
     this.server = server;
     try {
+      await this.startHttp();
       this.running = await this.build(gate, segmentFiles);
     } catch (error) {
       this.server = null;
       await server.close(0);
+      await this.closeHttp();
       throw error;
     }
     this.checkpointLater();
+  }
+
+  private async startHttp(): Promise<void> {
+    const listener = this.options.config.httpListener;
+    if (listener === null) return;
+    // Loaded only where it is wanted: a start does not wait for it.
+    const { HttpServer } = await import('./http/http-server.js');
+    const { logger, counted: metrics } = this;
+    const http = new HttpServer({ ...listener, metrics, logger, readiness: () => this.readiness() });
+    await http.start();
+    this.http = http;
+  }
+
+  private async closeHttp(): Promise<void> {
+    const { http } = this;
+    this.http = null;
+    await http?.close();
+  }
+
+  private readiness(): Readiness {
+    if (this.closing !== null) return { ready: false, reasons: ['the broker stops'] };
+    if (this.running === null) return { ready: false, reasons: ['the broker starts'] };
+    const { opening, all } = this.running.partitions.counts();
+    if (opening === 0) return { ready: true, reasons: [] };
+    return { ready: false, reasons: [`${opening} of ${all} partitions are still being recovered`] };
   }
 
   /** A start after a crash scans from here; written by the side-job pool, as it waits for the disk. */
@@ -200,6 +249,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       earlier: directory,
       clock,
       logger,
+      metrics: this.counted,
       segmentFiles,
       sideJobs,
       onFatal: (reason) => {
@@ -223,8 +273,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await topics.open();
       await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
       const purgatory = new Purgatory(partitions, clock);
+      const groupConfigs = new GroupConfigs(topics.catalogue, () => topics.config, logger);
       const groups = new GroupCoordinator({
         config,
+        groupConfigs,
         clock,
         logger,
         topics,
@@ -244,6 +296,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         topics,
         partitions,
         groups,
+        groupConfigs,
         producerIds: new ProducerIds(topics.catalogue),
         fetchSessions: new FetchSessions(config.get('max.incremental.fetch.session.cache.slots')),
         purgatory,
@@ -251,8 +304,9 @@ export class Broker extends EventEmitter<BrokerEvents> {
       // A coordinator that cannot be read yet answers so itself, and must not keep the others from serving.
       await this.patience(groups.load(), RECOVERY_PATIENCE_MS);
       // Nothing was running yet that could have been closed over it.
-      if (fatal !== null) throw new Error(`The broker cannot start: ${fatal}`);
-      gate.open(createDispatch({ handlers, services, logger }), partitions);
+      if (fatal !== null) throw new Error(fatal);
+      gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
+      this.counted.collect(topicCollector(topics, partitions));
       logger.info(
         {
           tookMs: Math.round(clock.monotonicMs() - this.startedAtMs),
@@ -267,7 +321,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await sideJobs.close();
       segmentFiles.close();
       directory.release(false, null);
-      throw error;
+      // What stood still because its shard died says little; what killed the shard does.
+      throw fatal === null ? error : new Error(`The broker cannot start: ${fatal}.`, { cause: error });
     }
   }
 
@@ -301,6 +356,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     running.purgatory.close();
     await running.groups.close();
     await server?.close();
+    await this.closeHttp();
     const failure = await running.partitions.close();
     if (failure !== null)
       this.logger.error({ reason: failure }, 'a log could not be closed cleanly; the next start will scan');
@@ -317,6 +373,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.closing = (async () => {
       running.purgatory.close();
       await this.server?.close();
+      await this.closeHttp();
       await running.partitions.terminate();
       await running.sideJobs.close();
       running.segmentFiles.close();

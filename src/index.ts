@@ -4,6 +4,7 @@ import { type BrokerConfig, loadConfig } from './config/load.js';
 
 export type { Clock } from './base/clock.js';
 export type { Logger } from './base/logger.js';
+export type { HistogramSample, MetricFamily, MetricSample } from './metrics/metrics.js';
 export type { Broker, BrokerConfig, BrokerEvents, BrokerOptions };
 
 export interface CreateBrokerOptions extends Partial<BrokerOptions> {
@@ -17,7 +18,7 @@ export interface CreateBrokerOptions extends Partial<BrokerOptions> {
  */
 export async function createBroker(options: CreateBrokerOptions = {}): Promise<Broker> {
   if (options.config) return new Broker({ ...options, config: options.config });
-  const { config, warnings } = loadConfig({ overrides: options.settings ?? {} });
+  const { config, warnings } = loadConfig({ overrides: options.settings ?? {}, overridesPlace: 'settings' });
   for (const warning of warnings) options.logger?.warn({}, warning);
   return new Broker({ ...options, config });
 }

@@ -73,7 +73,7 @@ suite('what lives only where', () => {
   });
 
   test('sockets are the business of the network and of the command line', () => {
-    onlyIn(/'node:(net|tls|dgram|http)'/, ['src/network/', 'src/cli/client.ts']);
+    onlyIn(/'node:(net|tls|dgram|http)'/, ['src/network/', 'src/http/', 'src/cli/client.ts']);
   });
 
   test('time enters through the clock', () => {

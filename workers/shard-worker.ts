@@ -2,6 +2,8 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../src/base/clock.js';
 import { nodeFileSystem } from '../src/log/file-system.js';
+import { Histogram } from '../src/metrics/histogram.js';
+import { instruments } from '../src/metrics/instruments.js';
 import type { ShardMemory } from '../src/ring/shard-memory.js';
 import { RingConsumer, RingProducer } from '../src/ring/spsc-ring.js';
 import { WatermarkBoard } from '../src/ring/watermarks.js';
@@ -22,6 +24,7 @@ const shard = new Shard({
   },
   files: nodeFileSystem,
   clock: systemClock,
+  flushTimes: new Histogram(instruments.millrace_fsync_seconds.bounds, data.flushTimes),
   dataDirectory: data.dataDirectory,
   openFilesMax: data.openFilesMax,
   retentionCheckMs: data.retentionCheckMs,

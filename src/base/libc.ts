@@ -23,7 +23,7 @@ const POSIX_FADV_DONTNEED = 4;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const RWF_NOWAIT = 0x8;
-const F_SETLK = 6;
+const F_OFD_SETLK = 37;
 const F_WRLCK = 1;
 const EACCES = 13;
 export const EAGAIN = 11;
@@ -257,16 +257,16 @@ export function isCached(fd: number, position: number, length: number): boolean 
 const FLOCK_BYTES = 32;
 
 /**
- * Takes the write lock on all of a file, as Apache Kafka does on its `.lock`, without waiting. The lock belongs to the
- * process: it goes with it, and it goes when ANY descriptor of that file is closed here; a second call in the same process
- * succeeds too, so brokers that share a process must know of each other by other means.
+ * Takes the write lock on all of a file, without waiting. It is the lock that Apache Kafka takes on its `.lock`, but it
+ * belongs to the descriptor and not to the process (F_OFD_SETLK, Linux 3.15): each keeps the other out, two threads of one
+ * process that open the file keep each other out, too, and it goes with this descriptor or with the process.
  */
 export function lockFile(fd: number): 'locked' | 'busy' | 'unavailable' {
   const { fcntl, errno } = libc();
   if (!fcntl) return 'unavailable';
   const flock = new Int16Array(FLOCK_BYTES / 2);
   flock[0] = F_WRLCK;
-  if (fcntl(fd, F_SETLK, flock) === 0) return 'locked';
+  if (fcntl(fd, F_OFD_SETLK, flock) === 0) return 'locked';
   const code = errno();
   return code === EAGAIN || code === EACCES ? 'busy' : 'unavailable';
 }

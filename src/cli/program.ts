@@ -1,7 +1,7 @@
 /** The command line: every verb with its flags and examples. Verbs are loaded when they are called, so that all start quickly. */
-import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { KafkaError } from '../base/kafka-error.js';
+import { releaseVersion } from '../base/release.js';
 import { ConfigError } from '../config/config-error.js';
 import type { Compression } from '../record/compression.js';
 import { CliError } from './cli-error.js';
@@ -253,15 +253,11 @@ function addDumpLog(program: Command, host: Host, run: Run): void {
     .action((files, flags) => run(async () => (await import('./dump-log.js')).dumpLogs(files, flags, host)));
 }
 
-function version(): string {
-  return (createRequire(import.meta.url)('millrace/package.json') as { version: string }).version;
-}
-
 /** The whole command line; `run` is given each verb's work. */
 function buildProgram(host: Host, run: Run): Command {
   const program = new Command('millrace')
     .description('A log engine that speaks the Kafka protocol, in one process.')
-    .version(version())
+    .version(releaseVersion())
     .exitOverride()
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),

@@ -39,7 +39,9 @@ function startFailure(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { syscall } = (error.cause ?? error) as NodeJS.ErrnoException;
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error;
-  return new CliError(`Cannot listen on ${error.message}. Set listeners to an address that is free.`);
+  return new CliError(
+    `Cannot listen on ${error.message}. Set listeners (or http.listener) to an address that is free.`,
+  );
 }
 
 async function started(config: BrokerConfig): Promise<Broker> {

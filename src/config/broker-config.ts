@@ -8,7 +8,15 @@ import {
   isBrokerSetting,
 } from './broker-settings.js';
 import { ConfigError } from './config-error.js';
-import { type Listener, parseListener } from './listeners.js';
+import {
+  type GroupSetting,
+  type GroupSettingName,
+  type GroupSettingValue,
+  groupSettingNames,
+  groupSettings,
+  isGroupSetting,
+} from './group-settings.js';
+import { type Listener, parseAddress, parseListener } from './listeners.js';
 import type { FlushMode, LogConfig } from './log-config.js';
 import { nearestName } from './nearest-name.js';
 import { BadValueError, formatValue, type Setting, type SettingValue } from './setting.js';
@@ -47,6 +55,8 @@ export class BrokerConfig {
   readonly listeners: readonly Listener[];
   /** What Metadata tells clients; null: the address that each client dialled. */
   readonly advertisedListeners: readonly Listener[] | null;
+  /** Where HTTP is answered; null: nowhere. */
+  readonly httpListener: Omit<Listener, 'name'> | null;
   readonly dataDirectories: readonly string[];
   readonly nodeId: number;
   /** Largest batch that fits into a ring. */
@@ -65,6 +75,8 @@ export class BrokerConfig {
         .filter((listener) => !controllers.has(listener.name)) ?? null;
     this.listeners = read('listeners') ?? [];
     this.advertisedListeners = read('advertised.listeners');
+    const http = this.get('http.listener');
+    this.httpListener = http === null ? null : this.#explain('http.listener', () => parseAddress(http));
     this.dataDirectories = this.get('log.dirs') ?? [this.get('log.dir')];
     const brokerId = this.get('broker.id');
     this.nodeId = this.isSet('node.id') || brokerId === null || brokerId < 0 ? this.get('node.id') : brokerId;
@@ -136,23 +148,56 @@ export class BrokerConfig {
     return null;
   }
 
+  /** What is wrong with one setting of a group, as a sentence; null where nothing is. */
+  checkGroupConfig(name: string, text: string): string | null {
+    if (!isGroupSetting(name)) return unknownName(name, groupSettingNames);
+    const setting: GroupSetting = groupSettings[name];
+    const complaint = complaintOf(name, setting, text);
+    if (complaint || setting.between === null) return complaint;
+    const value = Number(text);
+    const [least, most] = setting.between;
+    const [min, max] = [Number(this.get(least)), Number(this.get(most))];
+    if (value >= min && value <= max) return null;
+    return `${name} (${value}) must lie between ${least} (${min}) and ${most} (${max}).`;
+  }
+
+  /** What is wrong with all settings of a group taken together; null where nothing is. */
+  checkGroupConfigs(settings: ReadonlyMap<string, string>): string | null {
+    for (const [name, text] of settings) {
+      const complaint = this.checkGroupConfig(name, text);
+      if (complaint) return complaint;
+    }
+    const intervalMs = this.groupValue('consumer.heartbeat.interval.ms', settings);
+    const sessionMs = this.groupValue('consumer.session.timeout.ms', settings);
+    if (intervalMs < sessionMs) return null;
+    return `consumer.heartbeat.interval.ms (${intervalMs}) must be below consumer.session.timeout.ms (${sessionMs}).`;
+  }
+
   /** The value that holds for a topic with these settings of its own: its own, else the broker's, else the default. */
   topicValue<Name extends TopicSettingName>(
     name: Name,
     settings: ReadonlyMap<string, string>,
   ): TopicSettingValue<Name> {
-    const row: TopicSetting = topicSettings[name];
+    return this.#valueWith(name, topicSettings[name], settings) as TopicSettingValue<Name>;
+  }
+
+  /** The value that holds for a group with these settings of its own, as {@link topicValue} says it of a topic. */
+  groupValue<Name extends GroupSettingName>(
+    name: Name,
+    settings: ReadonlyMap<string, string>,
+  ): GroupSettingValue<Name> {
+    return this.#valueWith(name, groupSettings[name], settings) as GroupSettingValue<Name>;
+  }
+
+  #valueWith(name: string, row: TopicSetting | GroupSetting, settings: ReadonlyMap<string, string>): SettingValue {
     const own = settings.get(name);
-    if (own !== undefined) {
-      return this.#explain(name, () => row.parse(own)) as TopicSettingValue<Name>;
-    }
+    if (own !== undefined) return this.#explain(name, () => row.parse(own));
     for (const synonym of row.synonyms) {
       const value = this.assignment(synonym.name)?.value;
       if (value === undefined || value === null) continue;
-      const scaled = typeof value === 'number' && value > 0 ? value * synonym.unit : value;
-      return scaled as TopicSettingValue<Name>;
+      return typeof value === 'number' && value > 0 ? value * synonym.unit : value;
     }
-    return row.default as TopicSettingValue<Name>;
+    return row.default;
   }
 
   /** All that the log of a topic with these settings of its own must know. Throws {@link ConfigError} on a bad value. */

@@ -34,6 +34,10 @@ export const brokerSettings = {
     default: [],
     doc: 'Listeners that only a Kafka controller would use: they are not opened.',
   }),
+  'http.listener': string({
+    default: null,
+    doc: 'Where metrics and health are asked for over HTTP, as host:port; a port alone is reached from this machine only. Not set: nowhere.',
+  }),
   'log.dirs': list({ default: null, doc: 'Data folders. Not set: log.dir.' }),
   'log.dir': string({ default: './millrace-data', doc: 'The data folder where log.dirs is not set.' }),
   'log.level': choice({

@@ -1,8 +1,9 @@
 /** Settings as DescribeConfigs and CreateTopics show them: value, source, synonyms, type, documentation. */
 import type { BrokerConfig } from './broker-config.js';
 import { type BrokerSettingName, brokerSettingNames, brokerSettings } from './broker-settings.js';
-import { formatValue, type Setting, type SettingType } from './setting.js';
-import { type TopicSetting, type TopicSettingName, topicSettingNames, topicSettings } from './topic-settings.js';
+import { type GroupSetting, groupSettingNames, groupSettings } from './group-settings.js';
+import { formatValue, type Setting, type SettingType, type SettingValue } from './setting.js';
+import { type TopicSetting, topicSettingNames, topicSettings } from './topic-settings.js';
 
 /** Codes of a value's source on the wire (DescribeConfigs from version 1, CreateTopics from version 5). */
 export const configSource = {
@@ -10,6 +11,7 @@ export const configSource = {
   dynamicBroker: 2,
   staticBroker: 4,
   default: 5,
+  dynamicGroup: 8,
 } as const;
 
 /** Codes of a setting's type on the wire (KIP-569). */
@@ -76,15 +78,17 @@ export function describeBroker(config: BrokerConfig): DescribedSetting[] {
   });
 }
 
-function describeTopicSetting(
+/** A setting of a topic or a group; `ownSource` where it is set for itself. */
+function describeOwned(
   config: BrokerConfig,
-  settings: ReadonlyMap<string, string>,
-  name: TopicSettingName,
+  name: string,
+  setting: TopicSetting | GroupSetting,
+  held: SettingValue,
+  ownSource: number | null,
 ): DescribedSetting {
-  const setting: TopicSetting = topicSettings[name];
   const synonyms: DescribedSynonym[] = [];
-  const value = formatValue(config.topicValue(name, settings));
-  if (settings.has(name)) synonyms.push({ name, value, source: configSource.dynamicTopic });
+  const value = formatValue(held);
+  if (ownSource !== null) synonyms.push({ name, value, source: ownSource });
   const inherited = setting.synonyms.flatMap((synonym) => brokerChain(config, synonym.name));
   synonyms.push(...inherited.filter((synonym) => synonym.source !== configSource.default));
   synonyms.push(...inherited.filter((synonym) => synonym.source === configSource.default));
@@ -95,5 +99,16 @@ function describeTopicSetting(
 
 /** All settings of a topic that has `settings` of its own. */
 export function describeTopic(config: BrokerConfig, settings: ReadonlyMap<string, string>): DescribedSetting[] {
-  return topicSettingNames.map((name) => describeTopicSetting(config, settings, name));
+  return topicSettingNames.map((name) => {
+    const source = settings.has(name) ? configSource.dynamicTopic : null;
+    return describeOwned(config, name, topicSettings[name], config.topicValue(name, settings), source);
+  });
+}
+
+/** All settings of a group that has `settings` of its own. */
+export function describeGroup(config: BrokerConfig, settings: ReadonlyMap<string, string>): DescribedSetting[] {
+  return groupSettingNames.map((name) => {
+    const source = settings.has(name) ? configSource.dynamicGroup : null;
+    return describeOwned(config, name, groupSettings[name], config.groupValue(name, settings), source);
+  });
 }

@@ -22,6 +22,17 @@ export function parseListener(text: string): Listener {
   return { name: match[1].toUpperCase(), host: match[2] ?? match[3], port };
 }
 
+const ADDRESS = /^(?:\[([0-9A-Fa-f:.%]+)\]:|([^:/[\]]*):)?(\d{1,5})$/;
+const LOOPBACK = '127.0.0.1';
+
+/** `host:port`, `[ipv6]:port` or a port of this machine alone. Throws a {@link BadValueError} as {@link parseListener}. */
+export function parseAddress(text: string): { readonly host: string; readonly port: number } {
+  const match = ADDRESS.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) throw new BadValueError(`must be an address such as 127.0.0.1:9404, but is "${text}"`);
+  return { host: match[1] ?? match[2] ?? LOOPBACK, port };
+}
+
 /** Whether a listener of that host is reached by every address of the machine. */
 export function isEveryInterface(host: string): boolean {
   return host === '' || host === '0.0.0.0' || host === '::';

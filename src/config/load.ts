@@ -19,6 +19,8 @@ export interface ConfigSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Strongest: what the command line or the embedding program sets. */
   readonly overrides?: Readonly<Record<string, string>>;
+  /** What people are told about where `overrides` come from; `--override` unless given. */
+  readonly overridesPlace?: string;
 }
 
 export interface LoadedConfig {
@@ -92,12 +94,13 @@ function assign(entry: Entry, name: BrokerSettingName): Assignment {
 }
 
 /** Precedence: overrides, then environment, then file, then defaults. Throws a {@link ConfigError} on what cannot be used. */
-export function loadConfig({ file, env = {}, overrides = {} }: ConfigSources): LoadedConfig {
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const { file, env = {}, overrides = {}, overridesPlace: place = '--override' } = sources;
   const warnings: string[] = [];
   const entries = [
     ...(file === undefined ? [] : fileEntries(file, warnings)),
     ...environmentEntries(env),
-    ...Object.entries(overrides).map(([name, text]): Entry => ({ name, text, kind: 'override', place: '--override' })),
+    ...Object.entries(overrides).map(([name, text]): Entry => ({ name, text, kind: 'override', place })),
   ];
   const assigned = new Map<BrokerSettingName, Assignment>();
   const ignored = new Set<string>();

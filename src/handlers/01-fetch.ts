@@ -20,6 +20,8 @@ const INITIAL_EPOCH = 0;
 /** What one partition has for the consumer at this moment. */
 interface Found {
   readonly wanted: FetchPartition;
+  /** null where it is not to be had. */
+  readonly handle: PartitionHandle | null;
   readonly error: ErrorName;
   readonly highWatermark: number;
   readonly lastStableOffset: number;
@@ -162,13 +164,13 @@ function find(
   const read = partitions.read(handle, wanted.fetchOffset, partitionBytesMax);
   const toFound = ({ error, records }: { error: ErrorName; records: FileRecords | null }): Found =>
     error === 'NONE'
-      ? { wanted, error, highWatermark, lastStableOffset, logStartOffset, records }
+      ? { wanted, handle, error, highWatermark, lastStableOffset, logStartOffset, records }
       : failed(wanted, error);
   return read instanceof Promise ? read.then(toFound) : toFound(read);
 }
 
 function failed(wanted: FetchPartition, error: ErrorName): Found {
-  return { wanted, error, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, records: null };
+  return { wanted, handle: null, error, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, records: null };
 }
 
 /** Drops what goes beyond the reply's size; the first partition that has something always keeps it (KIP-74). Returns the bytes kept. */
@@ -205,7 +207,8 @@ function remember(session: FetchSession, told: readonly Found[]): void {
 
 function byTopic(told: readonly Found[], usesTopicIds: boolean): Response['responses'] {
   const topics = new Map<string, { topic: string; topicId: string; partitions: PartitionResponse[] }>();
-  for (const { wanted, error, records, highWatermark, lastStableOffset, logStartOffset } of told) {
+  for (const { wanted, handle, error, records, highWatermark, lastStableOffset, logStartOffset } of told) {
+    if (handle !== null && records !== null) handle.traffic.readBytes += records.byteLength;
     const name = usesTopicIds ? wanted.topicId : wanted.topic;
     let topic = topics.get(name);
     if (topic === undefined) {

@@ -31,6 +31,7 @@ export async function alterEach<Resource extends ConfigResource>(
         const owner = configOwner(resource, services);
         const edit = editFor(resource, owner);
         if (owner.kind === 'topic') await services.topics.alterTopicConfigs(owner.name, edit, validateOnly);
+        else if (owner.kind === 'group') await services.groupConfigs.alter(owner.name, edit, validateOnly);
         else await services.topics.alterBrokerConfigs(edit, validateOnly);
         return { ...NO_ERROR, resourceType, resourceName };
       } catch (error) {

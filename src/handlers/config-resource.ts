@@ -2,7 +2,7 @@
 import type { ErrorName } from '../base/error-code.js';
 import { KafkaError } from '../base/kafka-error.js';
 import type { DescribedSetting } from '../config/describe.js';
-import { describeBroker, describeTopic } from '../config/describe.js';
+import { describeBroker, describeGroup, describeTopic } from '../config/describe.js';
 import type { Services } from './handler.js';
 
 /** Kafka's codes of the kinds that this node has. */
@@ -10,14 +10,16 @@ export const RESOURCE_TOPIC = 2;
 export const RESOURCE_BROKER = 4;
 /** A kind that clients may list by default, of which there is none here. */
 export const RESOURCE_CLIENT_METRICS = 16;
+/** Groups of any protocol (KIP-848, KIP-932). */
+export const RESOURCE_GROUP = 32;
 
 export interface ConfigResource {
   readonly resourceType: number;
   readonly resourceName: string;
 }
 
-/** `topic` by name, or this `broker`: by its id, or by the empty name that stands for all brokers. */
-export type ConfigOwner = { readonly kind: 'topic'; readonly name: string } | { readonly kind: 'broker' };
+/** `topic` and `group` by name, or this `broker`: by its id, or by the empty name that stands for all brokers. */
+export type ConfigOwner = { readonly kind: 'topic' | 'group'; readonly name: string } | { readonly kind: 'broker' };
 
 /** Throws a KafkaError where there is no such thing. */
 export function configOwner({ resourceType, resourceName }: ConfigResource, { topics }: Services): ConfigOwner {
@@ -34,12 +36,18 @@ export function configOwner({ resourceType, resourceName }: ConfigResource, { to
     }
     return { kind: 'broker' };
   }
+  if (resourceType === RESOURCE_GROUP) {
+    // It need not be there: settings may be made before its first member comes.
+    if (resourceName === '') throw new KafkaError('INVALID_REQUEST', 'A group has a name.');
+    return { kind: 'group', name: resourceName };
+  }
   throw new KafkaError('INVALID_REQUEST', `Resources of type ${resourceType} have no settings on this node.`);
 }
 
 /** Every setting of `owner` as it holds now. */
-export function describedSettings(owner: ConfigOwner, { topics }: Services): DescribedSetting[] {
+export function describedSettings(owner: ConfigOwner, { topics, groupConfigs }: Services): DescribedSetting[] {
   if (owner.kind === 'broker') return describeBroker(topics.config);
+  if (owner.kind === 'group') return describeGroup(topics.config, groupConfigs.of(owner.name));
   return describeTopic(topics.config, topics.get(owner.name)?.configs ?? new Map());
 }
 

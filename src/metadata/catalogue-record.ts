@@ -5,6 +5,7 @@
  *     key                value
  *     topic/<topic id>   {"type":"topic","version":1,"name":…,"id":…,"partitions":…,"internal":…,"configs":{…},"deleting":…}
  *     broker-configs     {"type":"broker-configs","version":1,"configs":{…}}
+ *     group/<group id>   {"type":"group","version":1,"group":…,"configs":{…}}
  *     producer-ids       {"type":"producer-ids","version":1,"reservedBelow":…}
  *     node-epoch         {"type":"node-epoch","version":1,"epoch":…}
  *
@@ -33,6 +34,14 @@ export interface BrokerConfigsRecord {
   readonly configs: Readonly<Record<string, string>>;
 }
 
+/** There only while the group sets something itself; says nothing of whether there is such a group. */
+export interface GroupConfigsRecord {
+  readonly type: 'group';
+  readonly version: 1;
+  readonly group: string;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
 export interface ProducerIdsRecord {
   readonly type: 'producer-ids';
   readonly version: 1;
@@ -46,21 +55,27 @@ export interface NodeEpochRecord {
   readonly epoch: number;
 }
 
-export type CatalogueRecord = TopicRecord | BrokerConfigsRecord | ProducerIdsRecord | NodeEpochRecord;
+export type CatalogueRecord =
+  | TopicRecord
+  | BrokerConfigsRecord
+  | GroupConfigsRecord
+  | ProducerIdsRecord
+  | NodeEpochRecord;
 
 const KNOWN_VERSION: Readonly<Record<CatalogueRecord['type'], number>> = {
   topic: 1,
   'broker-configs': 1,
+  group: 1,
   'producer-ids': 1,
   'node-epoch': 1,
 };
 
-export function keyOf(record: CatalogueRecord): string {
-  return record.type === 'topic' ? topicKey(record.id) : record.type;
-}
-
 export function topicKey(id: Uuid): string {
   return `topic/${id}`;
+}
+
+export function groupKey(group: string): string {
+  return `group/${group}`;
 }
 
 /** `record` null writes a tombstone. */

@@ -12,7 +12,7 @@ import type { PartitionHandle, Partitions } from '../partition/partitions.js';
 import { Catalogue } from './catalogue.js';
 import { type BrokerConfigsRecord, type CatalogueRecord, type TopicRecord, topicKey } from './catalogue-record.js';
 import { creationOnDemand, internalLogConfig } from './internal-topics.js';
-import type { ConfigChanges, ConfigEdit, Topic, TopicCreation } from './topic.js';
+import { type ConfigChanges, type ConfigEdit, merged, type Topic, type TopicCreation } from './topic.js';
 import { checkCreation, checkGrowth, checkTopicConfigs } from './topic-creation.js';
 import { collisionKey } from './topic-name.js';
 import { TopicPartitions } from './topic-partitions.js';
@@ -407,13 +407,4 @@ export class TopicRegistry {
 /** Names that collide are changed one after the other, too: the second of them must see the first. */
 function topicLock(name: string): string {
   return `topic/${collisionKey(name)}`;
-}
-
-function merged(current: ReadonlyMap<string, string>, changes: ConfigChanges): Map<string, string> {
-  const configs = new Map(current);
-  for (const [name, value] of changes) {
-    if (value === null) configs.delete(name);
-    else configs.set(name, value);
-  }
-  return configs;
 }

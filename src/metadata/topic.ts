@@ -31,3 +31,13 @@ export type ConfigChanges = ReadonlyMap<string, string | null>;
 
 /** Changes that depend on what is set now (AlterConfigs replaces, APPEND and SUBTRACT edit). May throw KafkaError. */
 export type ConfigEdit = (current: ReadonlyMap<string, string>) => ConfigChanges;
+
+/** What is set once `changes` are made. */
+export function merged(current: ReadonlyMap<string, string>, changes: ConfigChanges): Map<string, string> {
+  const configs = new Map(current);
+  for (const [name, value] of changes) {
+    if (value === null) configs.delete(name);
+    else configs.set(name, value);
+  }
+  return configs;
+}

@@ -2,6 +2,7 @@
 import { KafkaError } from '../base/kafka-error.js';
 import { Later } from '../base/later.js';
 import type { Logger } from '../base/logger.js';
+import type { Metrics, Series } from '../metrics/metrics.js';
 import { decodeRequest } from '../protocol/compile.js';
 import { encodeReply } from '../protocol/frame.js';
 import { decodeRequestHeader, type RequestHeader } from '../protocol/header.js';
@@ -41,10 +42,16 @@ export interface DispatchOptions<Services> {
   readonly handlers: ReadonlyMap<number, RequestHandler<Services>>;
   readonly services: Services;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
-export function createDispatch<Services>({ handlers, services, logger }: DispatchOptions<Services>): Dispatch {
+export function createDispatch<Services>({ handlers, services, logger, metrics }: DispatchOptions<Services>): Dispatch {
   const writer = new Writer();
+  /** By API key: counting is an addition. */
+  const requests: (Series | undefined)[] = [];
+  for (const [key, { api }] of handlers) {
+    requests[key] = metrics.counter('kafka_network_requestmetrics_requests_total', { request: api.name });
+  }
   const flexibleFromOf = (apiKey: number): number | undefined => handlers.get(apiKey)?.api.flexibleFrom;
 
   const encode = (api: Api, header: RequestHeader, response: unknown): Reply | null =>
@@ -66,6 +73,7 @@ export function createDispatch<Services>({ handlers, services, logger }: Dispatc
     const handler = handlers.get(apiKey);
     if (handler === undefined) throw new RefusedRequestError(`unknown API key ${apiKey} (v${apiVersion})`);
     const { api } = handler;
+    (requests[apiKey] as Series).value++;
     if (apiVersion < api.answeredFrom || apiVersion > api.versions.max) {
       if (apiKey === apiVersions.key) return unknownApiVersions(api, header.correlationId, writer);
       throw new RefusedRequestError(

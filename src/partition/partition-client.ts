@@ -7,7 +7,8 @@ import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { LogConfig } from '../config/log-config.js';
-import type { ActiveProducer, ShardReply } from '../ring/completions.js';
+import type { Metrics } from '../metrics/metrics.js';
+import type { ActiveProducer, ShardReply, SurveyedLog } from '../ring/completions.js';
 import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
 import { PartitionEntry } from './partition-entry.js';
 import type {
@@ -43,6 +44,7 @@ export interface PartitionClientOptions {
   readonly earlier: EarlierRun;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly segmentFiles: SegmentFiles;
   readonly sideJobs: SideJobs;
   readonly onFatal: (reason: string) => void;
@@ -74,8 +76,12 @@ export class PartitionClient implements Partitions {
       retentionCheckMs: options.retentionCheckMs,
       clock: options.clock,
       logger: options.logger,
+      metrics: options.metrics,
       onState: (entry) => {
         entry.forgetPlaces();
+        if (entry.state === 'online' && entry.traffic.firstEndOffset < 0) {
+          entry.traffic.firstEndOffset = this.watermarks(entry).logEndOffset;
+        }
         // When the log is read again, files may be put aside and others made under their names.
         if (entry.state === 'offline') options.segmentFiles.forget(entry.directory);
         this.tell(entry);
@@ -141,7 +147,19 @@ export class PartitionClient implements Partitions {
     await Promise.allSettled([...this.pool.entries()].map((entry) => entry.opened));
   }
 
+  /** How many partitions there are, and how many of them have not been opened for the first time yet. */
+  counts(): { readonly opening: number; readonly all: number } {
+    let opening = 0;
+    let all = 0;
+    for (const { state } of this.pool.entries()) {
+      all++;
+      if (state === 'opening') opening++;
+    }
+    return { opening, all };
+  }
+
   append(handle: PartitionHandle, batch: Uint8Array, fromClient: boolean, done: (result: AppendResult) => void): void {
+    handle.traffic.appendedBytes += batch.length;
     this.pool.link(handle.shard).append(handle.slot, fromClient, batch, done);
   }
 
@@ -272,6 +290,10 @@ export class PartitionClient implements Partitions {
   async sizeBytes(handle: PartitionHandle): Promise<number> {
     const reply = await this.ask(handle, { kind: 'size' });
     return reply.bytes ?? 0;
+  }
+
+  survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>> {
+    return this.pool.survey();
   }
 
   async activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]> {

@@ -2,7 +2,8 @@
 import type { FileRecords } from '../base/file-slice.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import type { OpenRequest } from '../ring/commands.js';
-import type { PartitionHandle, PartitionState } from './partitions.js';
+import type { ShardReply } from '../ring/completions.js';
+import type { PartitionHandle, PartitionState, Traffic } from './partitions.js';
 
 const PLACES_MAX = 8;
 const RUNS_MAX = 32;
@@ -24,9 +25,12 @@ export interface Run {
 
 export class PartitionEntry implements PartitionHandle {
   state: PartitionState = 'opening';
+  readonly traffic: Traffic = { appendedBytes: 0, readBytes: 0, firstEndOffset: -1 };
   readonly listeners = new Set<() => void>();
   /** Settled when the partition was online for the first time, or could not be opened. */
   opened: Promise<void> = Promise.resolve();
+  /** What the shard's present thread answers, or has answered, to being asked to open it. */
+  opening: Promise<ShardReply> | null = null;
   /** A few places where readers are expected next: a reader at the tail, or going through the log, asks the shard nothing. */
   private readonly places: Place[] = [];
   private nextPlace = 0;

@@ -4,7 +4,7 @@ import type { FileRecords } from '../base/file-slice.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { LogConfig } from '../config/log-config.js';
-import type { ActiveProducer } from '../ring/completions.js';
+import type { ActiveProducer, SurveyedLog } from '../ring/completions.js';
 
 /** `opening`: its shard still recovers it. `offline`: its log failed or its shard died, and is being reopened. */
 export type PartitionState = 'opening' | 'online' | 'offline' | 'removed';
@@ -19,6 +19,17 @@ export interface PartitionHandle {
   /** Its row on that shard's watermark board. */
   readonly slot: number;
   readonly state: PartitionState;
+  readonly traffic: Traffic;
+}
+
+/** What went through a partition since the broker started. */
+export interface Traffic {
+  /** Of batches that were sent to it, stored or not. */
+  appendedBytes: number;
+  /** Of batches that consumers were answered with; counted by who answers them. */
+  readBytes: number;
+  /** Where the log ended when it was opened first; -1 before. */
+  firstEndOffset: Offset;
 }
 
 export interface PartitionSpec {
@@ -94,6 +105,8 @@ export interface Partitions {
   deleteRecords(handle: PartitionHandle, offset: Offset): Promise<Offset>;
   /** Bytes of the partition's segments on disk. */
   sizeBytes(handle: PartitionHandle): Promise<number>;
+  /** How the logs that are online lie on the disk. */
+  survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>>;
   /** The idempotent producers that the partition remembers. Rejects with KafkaError. */
   activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]>;
   reconfigure(handle: PartitionHandle, config: LogConfig): void;

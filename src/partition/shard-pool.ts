@@ -2,7 +2,10 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Offset } from '../base/units.js';
-import type { ShardNotice, ShardReply } from '../ring/completions.js';
+import { histogramBytes } from '../metrics/histogram.js';
+import { type CounterName, instruments, type LabelsOf } from '../metrics/instruments.js';
+import type { Metrics } from '../metrics/metrics.js';
+import type { ShardNotice, ShardReply, SurveyedLog } from '../ring/completions.js';
 import { allocatePage, emptyRow, WatermarkBoard } from '../ring/watermarks.js';
 import type { PartitionEntry } from './partition-entry.js';
 import { ShardLink } from './shard-link.js';
@@ -20,6 +23,7 @@ export interface ShardPoolOptions {
   readonly retentionCheckMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** A partition's files may be read, or may not any more. */
   readonly onState: (entry: PartitionEntry) => void;
   readonly onProgress: (entry: PartitionEntry) => void;
@@ -34,6 +38,7 @@ interface ShardSeat {
   link: ShardLink;
   readonly board: WatermarkBoard;
   readonly pages: SharedArrayBuffer[];
+  readonly flushTimes: SharedArrayBuffer;
   readonly entries: (PartitionEntry | null)[];
   readonly freeSlots: number[];
 }
@@ -47,7 +52,10 @@ export class ShardPool {
       const pages = [allocatePage()];
       const board = new WatermarkBoard();
       board.addPage(pages[0]);
-      this.seats.push({ link: this.startLink(index, pages), board, pages, entries: [], freeSlots: [] });
+      const flushTimes = new SharedArrayBuffer(histogramBytes(instruments.millrace_fsync_seconds.bounds));
+      options.metrics.histogram('millrace_fsync_seconds', { shard: `${index}` }, flushTimes);
+      const link = this.startLink(index, pages, flushTimes);
+      this.seats.push({ link, board, pages, flushTimes, entries: [], freeSlots: [] });
     }
   }
 
@@ -83,10 +91,18 @@ export class ShardPool {
     return slot;
   }
 
-  seatEntry(entry: PartitionEntry): Promise<ShardReply> {
+  async seatEntry(entry: PartitionEntry): Promise<ShardReply> {
     const seat = this.seats[entry.shard];
     seat.entries[entry.slot] = entry;
-    return seat.link.request(entry.slot, entry.spec);
+    let opening: Promise<ShardReply>;
+    let reply: ShardReply;
+    entry.opening = seat.link.request(entry.slot, entry.spec);
+    do {
+      opening = entry.opening;
+      reply = await opening;
+      // Where the thread died over it, the next one has been asked.
+    } while (entry.opening !== opening);
+    return reply;
   }
 
   async unseat(entry: PartitionEntry): Promise<ShardReply> {
@@ -107,6 +123,24 @@ export class ShardPool {
     for (const seat of this.seats) for (const entry of seat.entries) if (entry !== null) yield entry;
   }
 
+  /** How the logs that are open lie on the disk. */
+  async survey(): Promise<Map<PartitionEntry, SurveyedLog>> {
+    const found = new Map<PartitionEntry, SurveyedLog>();
+    await Promise.all(
+      this.seats.map(async (seat) => {
+        for (let fromSlot = 0; fromSlot >= 0; ) {
+          const { survey } = await seat.link.request(0, { kind: 'survey', fromSlot });
+          for (const log of survey?.logs ?? []) {
+            const entry = seat.entries[log.slot];
+            if (entry != null) found.set(entry, log);
+          }
+          fromSlot = survey?.nextSlot ?? -1;
+        }
+      }),
+    );
+    return found;
+  }
+
   /** Resolves to the first failure's message, or null where every log was closed cleanly. */
   async close(): Promise<string | null> {
     const replies = await Promise.all(this.seats.map((seat) => seat.link.close()));
@@ -118,7 +152,7 @@ export class ShardPool {
     await Promise.all(this.seats.map((seat) => seat.link.terminate()));
   }
 
-  private startLink(index: number, pages: SharedArrayBuffer[]): ShardLink {
+  private startLink(index: number, pages: SharedArrayBuffer[], flushTimes: SharedArrayBuffer): ShardLink {
     const { options } = this;
     return new ShardLink(
       options.entry,
@@ -126,6 +160,7 @@ export class ShardPool {
       options.ringBytes,
       {
         pages,
+        flushTimes,
         dataDirectory: options.dataDirectory,
         openFilesMax: options.openFilesMax,
         retentionCheckMs: options.retentionCheckMs,
@@ -147,6 +182,11 @@ export class ShardPool {
       case 'log':
         this.options.logger[notice.level]({ shard: index, ...notice.fields }, notice.message);
         break;
+      case 'count': {
+        const { name, labels, by } = notice;
+        this.options.metrics.counter(name as CounterName, labels as LabelsOf<CounterName>).value += by;
+        break;
+      }
       case 'garbage':
         this.options.onGarbage(notice.paths, notice.delayMs);
         break;
@@ -166,11 +206,12 @@ export class ShardPool {
 
   /** The shard's partitions answer a retriable error until a new thread has recovered them; the others go on serving. */
   private restart(index: number, reason: string): void {
-    const { clock, logger } = this.options;
+    const { clock, logger, metrics } = this.options;
     const seat = this.seats[index];
     const nowMs = clock.monotonicMs();
     this.deathsAtMs = this.deathsAtMs.filter((atMs) => nowMs - atMs < DEATHS_WITHIN_MS);
     this.deathsAtMs.push(nowMs);
+    metrics.counter('millrace_shard_deaths_total', { shard: `${index}` }).value++;
     for (const entry of seat.entries) {
       if (entry === null) continue;
       seat.board.repair(entry.slot);
@@ -182,11 +223,12 @@ export class ShardPool {
     }
     if (this.deathsAtMs.length >= DEATHS_MAX) {
       logger.error({ shard: index, reason }, `a shard died for the ${DEATHS_MAX}rd time within a minute`);
-      this.options.onFatal(`shard ${index} died again and again: ${reason}`);
+      // In one line: the whole stack is in the log.
+      this.options.onFatal(`shard ${index} died again and again: ${reason.split('\n', 1)[0]}`);
       return;
     }
     logger.error({ shard: index, reason }, 'a shard died; its partitions are being recovered by a new thread');
-    seat.link = this.startLink(index, seat.pages);
+    seat.link = this.startLink(index, seat.pages, seat.flushTimes);
     const row = emptyRow();
     for (const entry of seat.entries) {
       if (entry === null) continue;
@@ -197,7 +239,7 @@ export class ShardPool {
         recoveryPoint: Math.max(entry.spec.recoveryPoint, row.flushedEndOffset),
         logStartOffset: Math.max(entry.spec.logStartOffset, row.logStartOffset),
       };
-      void seat.link.request(entry.slot, entry.spec);
+      entry.opening = seat.link.request(entry.slot, entry.spec);
     }
   }
 }

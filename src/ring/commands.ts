@@ -46,6 +46,8 @@ export type ShardRequest =
   | { readonly kind: 'deleteRecords'; readonly offset: Offset }
   | { readonly kind: 'size' }
   | { readonly kind: 'producers' }
+  /** How the logs lie on the disk, from a slot on; as many as one answer holds. */
+  | { readonly kind: 'survey'; readonly fromSlot: number }
   | { readonly kind: 'reconfigure'; readonly config: LogConfig }
   | { readonly kind: 'remove' }
   /** A segment that the shard said was sealed is on disk. */

@@ -36,6 +36,21 @@ export interface ActiveProducer {
   readonly lastTimestampMs: number;
 }
 
+/** How a log lies on the disk. */
+export interface SurveyedLog {
+  readonly slot: number;
+  /** Of all segments together. */
+  readonly bytes: number;
+  readonly segments: number;
+}
+
+/** The logs of one shard, or a part of them. */
+export interface Survey {
+  readonly logs: readonly SurveyedLog[];
+  /** Where the next part begins, -1 where there is none. */
+  readonly nextSlot: number;
+}
+
 /** Answer to a request that is not an append. */
 export interface ShardReply {
   readonly error: ErrorName;
@@ -46,6 +61,7 @@ export interface ShardReply {
   readonly timestampMs?: number;
   readonly leaderEpoch?: LeaderEpoch;
   readonly bytes?: number;
+  readonly survey?: Survey;
   readonly producers?: readonly ActiveProducer[];
   /** Paths that were renamed out of the way, to be unlinked outside of the shard. */
   readonly garbage?: readonly string[];
@@ -62,6 +78,13 @@ export type ShardNotice =
     }
   /** A segment is full and nobody waits for its flush (`flush=never`). */
   | { readonly kind: 'sealed'; readonly slot: number; readonly segmentBase: Offset; readonly path: string }
+  /** Something rare happened: the counter `name` grows by `by`. */
+  | {
+      readonly kind: 'count';
+      readonly name: string;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly by: number;
+    }
   /** Files or folders renamed out of the way, to be deleted after `delayMs`. */
   | { readonly kind: 'garbage'; readonly paths: readonly string[]; readonly delayMs: number };
 

@@ -5,6 +5,8 @@ export interface ShardMemory {
   readonly completions: SharedArrayBuffer;
   /** Pages of the watermark board that exist already. */
   readonly pages: readonly SharedArrayBuffer[];
+  /** Where the shard counts how long its flushes take: a histogram's slots. */
+  readonly flushTimes: SharedArrayBuffer;
   /** The folder that holds the partitions' folders. */
   readonly dataDirectory: string;
   readonly openFilesMax: number;

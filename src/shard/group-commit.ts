@@ -1,8 +1,10 @@
 /** Makes the written batches of many partitions durable in one act instead of one fdatasync after the other. Shard thread. */
 
+import type { Clock } from '../base/clock.js';
 import type { FileSystem } from '../log/file-system.js';
 import { FlushSet } from '../log/flush-set.js';
 import { onDisk, StorageError } from '../log/storage-error.js';
+import type { Histogram } from '../metrics/histogram.js';
 import type { ShardPartition } from './shard-partition.js';
 
 /**
@@ -11,7 +13,17 @@ import type { ShardPartition } from './shard-partition.js';
  */
 const ONE_BY_ONE_MAX = 2;
 
+export interface GroupCommitParts {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly dataDirectory: string;
+  /** Seconds of each act. */
+  readonly flushTimes: Histogram;
+}
+
 export class GroupCommit {
+  private readonly files: FileSystem;
+  private readonly dataDirectory: string;
   private readonly due: ShardPartition[] = [];
   private readonly set = new FlushSet();
   private readonly folderFd: number;
@@ -19,12 +31,11 @@ export class GroupCommit {
   /** Partitions whose flushed end has moved in this turn; the shard empties it. */
   readonly flushed: ShardPartition[] = [];
 
-  constructor(
-    private readonly files: FileSystem,
-    private readonly dataDirectory: string,
-  ) {
+  constructor(private readonly parts: GroupCommitParts) {
+    this.files = parts.files;
+    this.dataDirectory = parts.dataDirectory;
     // Opened before the first write: an error of a write-back is only reported to descriptors that are older than it.
-    this.folderFd = files.openDirectory(dataDirectory);
+    this.folderFd = parts.files.openDirectory(parts.dataDirectory);
   }
 
   add(partition: ShardPartition): void {
@@ -35,11 +46,14 @@ export class GroupCommit {
   run(fail: (partition: ShardPartition, message: string) => void): void {
     const { due } = this;
     if (due.length === 0) return;
+    const { clock, flushTimes } = this.parts;
+    const sinceMs = clock.monotonicMs();
     const outcome = due.length > ONE_BY_ONE_MAX ? this.syncAll() : 'unavailable';
     if (outcome === 'done') for (const partition of due) this.settle(partition);
     else if (outcome === 'unavailable') for (const partition of due) this.flushOne(partition, fail);
     else this.findCulprits(outcome, fail);
     due.length = 0;
+    flushTimes.observe((clock.monotonicMs() - sinceMs) / 1000);
   }
 
   close(): void {

@@ -63,6 +63,7 @@ export class PartitionLifecycle {
     partition.log?.abandon();
     const { notices } = this.parts;
     notices.state(partition.slot, 'offline');
+    notices.count('millrace_log_failures_total', { topic: partition.spec.topic });
     notices.error(
       { topic: partition.spec.topic, partition: partition.spec.index, retryInMs: delayMs },
       `log closed after a storage error, to be read again from disk: ${message}`,

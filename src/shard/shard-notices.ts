@@ -1,6 +1,7 @@
 /** What a shard says unasked, in words of its own: log lines, states, what may be flushed or deleted elsewhere. Shard thread. */
 import type { Logger } from '../base/logger.js';
 import type { Offset } from '../base/units.js';
+import type { CounterName, LabelsOf } from '../metrics/instruments.js';
 import { writeNotice } from '../ring/completions.js';
 import type { RingProducer } from '../ring/spsc-ring.js';
 
@@ -41,6 +42,11 @@ export class ShardNotices implements Logger {
       const part = paths.slice(from, from + PATHS_PER_NOTICE);
       writeNotice(this.completions, { kind: 'garbage', paths: part, delayMs });
     }
+  }
+
+  /** Adds to a counter of the main thread's: for what is rare. */
+  count<Name extends CounterName>(name: Name, labels: LabelsOf<Name>, by = 1): void {
+    writeNotice(this.completions, { kind: 'count', name, labels, by });
   }
 
   private log(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void {

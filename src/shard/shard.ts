@@ -8,6 +8,7 @@ import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { StorageError } from '../log/storage-error.js';
+import type { Histogram } from '../metrics/histogram.js';
 import {
   APPEND,
   APPEND_HEADER_BYTES,
@@ -27,15 +28,16 @@ import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import { emptyRow, type WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { GroupCommit } from './group-commit.js';
+import { Housekeeping } from './housekeeping.js';
 import { locateRuns } from './locate-runs.js';
 import { PartitionLifecycle } from './partition-lifecycle.js';
 import { ShardNotices } from './shard-notices.js';
 import { ShardPartition } from './shard-partition.js';
+import { survey } from './survey.js';
 
 /** A turn ends after so many commands or bytes, so that the first of them is not kept waiting by the last. */
 const TURN_COMMANDS_MAX = 4096;
 const TURN_BYTES_MAX = 8 * 1024 * 1024;
-const IDLE_FILES_SWEEP_MS = 10_000;
 
 export interface ShardParts {
   readonly commands: RingConsumer;
@@ -45,6 +47,8 @@ export interface ShardParts {
   readonly receivePage: () => SharedArrayBuffer;
   readonly files: FileSystem;
   readonly clock: Clock;
+  /** Seconds of each group commit. */
+  readonly flushTimes: Histogram;
   readonly dataDirectory: string;
   readonly openFilesMax: number;
   /** How often old segments and silent producers are looked for. */
@@ -64,16 +68,15 @@ export class Shard {
   private readonly betweenTurns: (() => void)[] = [];
   private readonly groupCommit: GroupCommit;
   private readonly lifecycle: PartitionLifecycle;
+  private readonly housekeeping: Housekeeping;
   private readonly notices: ShardNotices;
   private readonly openFiles: OpenFiles;
   private readonly outcome: AppendOutcome = emptyOutcome();
-  private nextSweepMs: number;
-  private nextRetentionMs: number;
   private closing = false;
 
   constructor(private readonly parts: ShardParts) {
     this.notices = new ShardNotices(parts.completions);
-    this.groupCommit = new GroupCommit(parts.files, parts.dataDirectory);
+    this.groupCommit = new GroupCommit(parts);
     this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
     this.lifecycle = new PartitionLifecycle({
       files: parts.files,
@@ -83,8 +86,15 @@ export class Shard {
       completions: parts.completions,
       show: (partition) => this.show(partition),
     });
-    this.nextSweepMs = parts.clock.monotonicMs() + IDLE_FILES_SWEEP_MS;
-    this.nextRetentionMs = parts.clock.monotonicMs() + parts.retentionCheckMs;
+    this.housekeeping = new Housekeeping({
+      clock: parts.clock,
+      openFiles: this.openFiles,
+      notices: this.notices,
+      partitions: this.partitions,
+      show: (partition) => this.show(partition),
+      fail: (partition, message) => this.fail(partition, message),
+      retentionCheckMs: parts.retentionCheckMs,
+    });
   }
 
   /** Runs until a `close` request. Whatever it throws is a defect; the main thread then restarts the shard. */
@@ -111,7 +121,7 @@ export class Shard {
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
     if (this.betweenTurns.length > 0) for (const act of this.betweenTurns.splice(0)) act();
     const worked = this.lifecycle.work();
-    this.keepHouse();
+    this.housekeeping.run();
     completions.commit();
     return polled > 0 || worked;
   }
@@ -335,6 +345,12 @@ export class Shard {
       case 'size':
         this.reply(requestId, partition, (log) => ({ error: 'NONE', bytes: log.sizeBytes }));
         break;
+      case 'survey':
+        writeReply(this.parts.completions, requestId, {
+          error: 'NONE',
+          survey: survey(this.partitions, request.fromSlot),
+        });
+        break;
       case 'producers':
         this.reply(requestId, partition, (log) => ({ error: 'NONE', producers: log.activeProducers() }));
         break;
@@ -430,47 +446,11 @@ export class Shard {
 
   private msUntilNextDuty(): number {
     const nowMs = this.parts.clock.monotonicMs();
-    let dueMs = this.openFiles.count > 0 ? Math.min(this.nextSweepMs, this.nextRetentionMs) : this.nextRetentionMs;
+    let dueMs = Math.min(this.housekeeping.nextDutyMs, this.lifecycle.nextDutyMs);
     for (const { log, config } of this.awaitingInterval) {
       if (log !== null) dueMs = Math.min(dueMs, log.unflushedSinceMs + config.flushIntervalMs);
     }
-    return Math.max(0, Math.min(dueMs, this.lifecycle.nextDutyMs) - nowMs);
-  }
-
-  private keepHouse(): void {
-    const nowMs = this.parts.clock.monotonicMs();
-    if (nowMs >= this.nextSweepMs) {
-      this.nextSweepMs = nowMs + IDLE_FILES_SWEEP_MS;
-      this.openFiles.closeIdle(nowMs);
-    }
-    if (nowMs >= this.nextRetentionMs) {
-      this.nextRetentionMs = nowMs + this.parts.retentionCheckMs;
-      this.retain(this.parts.clock.nowMs());
-    }
-  }
-
-  private retain(nowMs: number): void {
-    for (const partition of this.partitions) {
-      if (partition?.log == null || partition.state !== 'online') continue;
-      try {
-        partition.log.expireProducers(nowMs);
-        const garbage = partition.log.deleteExpired(nowMs);
-        if (garbage.length === 0) continue;
-        this.notices.garbage(garbage, partition.config.fileDeleteDelayMs);
-        this.notices.info(
-          {
-            topic: partition.spec.topic,
-            partition: partition.spec.index,
-            logStartOffset: partition.log.logStartOffset,
-          },
-          'old segments were retired',
-        );
-        this.show(partition);
-      } catch (error) {
-        if (!(error instanceof StorageError)) throw error;
-        this.fail(partition, error.message);
-      }
-    }
+    return Math.max(0, dueMs - nowMs);
   }
 
   private close(requestId: number): void {

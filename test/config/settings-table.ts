@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brokerSettings } from '../../src/config/broker-settings.js';
+import { groupSettings } from '../../src/config/group-settings.js';
 import { formatValue, type Setting } from '../../src/config/setting.js';
 import { topicSettings } from '../../src/config/topic-settings.js';
 import { projectRoot } from '../project-root.js';
@@ -23,7 +24,7 @@ function rows(settings: Readonly<Record<string, Setting>>): string {
 
 export function settingsTable(): string {
   const head = '| name | default | meaning |\n|---|---|---|\n';
-  return `\n**Of the node**\n\n${head}${rows(brokerSettings)}\n**Of a topic**\n\n${head}${rows(topicSettings)}\n`;
+  return `\n**Of the node**\n\n${head}${rows(brokerSettings)}\n**Of a topic**\n\n${head}${rows(topicSettings)}\n**Of a group**\n\n${head}${rows(groupSettings)}\n`;
 }
 
 export function tableInReadme(readme: string): string {

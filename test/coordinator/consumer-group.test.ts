@@ -92,6 +92,20 @@ test('a silent member is out after its session, one that leaves is out at once',
   assert.equal(described(world).groupState, 'Empty');
 });
 
+test('a group’s own session timeout and heartbeat interval count for it alone', async () => {
+  const world = await GroupWorld.start();
+  const own = { 'consumer.session.timeout.ms': '60000', 'consumer.heartbeat.interval.ms': '9000' };
+  world.groupConfigs.set(GROUP, new Map(Object.entries(own)));
+  const a = new ConsumerClient(world);
+  await a.beat();
+  const answer = await heartbeat(world, { memberId: a.memberId, memberEpoch: 1 });
+  assert.equal(answer.heartbeatIntervalMs, 9_000);
+  await world.clock.advance(59_000);
+  assert.equal(described(world).groupState, 'Stable');
+  await world.clock.advance(1_000);
+  assert.equal(described(world).groupState, 'Empty');
+});
+
 test('epochs: newer ones are fenced, the one before counts while nothing is listed that was not given', async () => {
   const world = await GroupWorld.start();
   const [a, b] = [new ConsumerClient(world), new ConsumerClient(world)];

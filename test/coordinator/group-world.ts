@@ -95,6 +95,8 @@ export class GroupWorld {
   readonly clock = new SteppingClock();
   readonly topics = new FakeTopics();
   readonly logs = new Map<number, OffsetsLog>();
+  /** What groups set themselves. */
+  readonly groupConfigs = new Map<string, ReadonlyMap<string, string>>();
   groups: GroupCoordinator;
 
   private constructor(private readonly overrides: Readonly<Record<string, string>>) {
@@ -111,8 +113,12 @@ export class GroupWorld {
   }
 
   private coordinator(): GroupCoordinator {
+    const { config } = loadConfig({ overrides: this.overrides });
     return new GroupCoordinator({
-      config: loadConfig({ overrides: this.overrides }).config,
+      config,
+      groupConfigs: {
+        value: (group, name) => config.groupValue(name, this.groupConfigs.get(group) ?? new Map()),
+      },
       clock: this.clock,
       logger: silentLogger,
       topics: this.topics,

@@ -28,7 +28,15 @@ const ROW: Watermarks = {
 function world() {
   const asked: number[] = [];
   const handles = [0, 1, 2].map(
-    (index): PartitionHandle => ({ topic: 't', topicId: ZERO_UUID, index, shard: 0, slot: index, state: 'online' }),
+    (index): PartitionHandle => ({
+      topic: 't',
+      topicId: ZERO_UUID,
+      index,
+      shard: 0,
+      slot: index,
+      state: 'online',
+      traffic: { appendedBytes: 0, readBytes: 0, firstEndOffset: 0 },
+    }),
   );
   const rows = handles.map(() => ({ ...ROW }));
   const empty = new Set<number>();

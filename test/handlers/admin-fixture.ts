@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Logger } from '../../src/base/logger.js';
 import type { Handler, RequestContext, Services } from '../../src/handlers/handler.js';
+import { GroupConfigs } from '../../src/metadata/group-configs.js';
 import { ProducerIds } from '../../src/metadata/producer-ids.js';
 import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from '../../src/protocol/compile.js';
 import type { Api, DecodedResponseOf, EncodableRequestOf } from '../../src/protocol/schema.js';
@@ -39,6 +40,7 @@ export async function startAdmin(overrides: Readonly<Record<string, string>> = {
     logger,
     topics,
     partitions,
+    groupConfigs: new GroupConfigs(topics.catalogue, () => topics.config, logger),
     producerIds: new ProducerIds(topics.catalogue),
   } as unknown as Services;
   return {

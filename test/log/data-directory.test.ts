@@ -1,8 +1,11 @@
 /** The data folder: how its last owner left it, what a crash left in it, and that it is given back. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { available, missing } from '../../src/base/libc.js';
 import { claimDataDirectory } from '../../src/log/data-directory.js';
 import { type FileSystem, nodeFileSystem } from '../../src/log/file-system.js';
 import { temporaryFolder } from '../temp-folder.js';
@@ -50,6 +53,26 @@ test('the folder is given back also where what is known of the logs cannot be sa
   const again = claim(folder);
   assert.equal(again.clean, false, 'and is not called clean');
   again.release(true, []);
+});
+
+test('of threads of one process that claim the folder in the same instant, one gets it', async (t) => {
+  if (!available.lock) return t.skip(`no fcntl: ${missing()}`);
+  const threads = 4;
+  for (let round = 0; round < 5; round++) {
+    const folder = temporaryFolder('data-directory');
+    const barrier = new Int32Array(new SharedArrayBuffer(4));
+    const entry = new URL('./claiming-thread.js', import.meta.url);
+    const workers = Array.from(
+      { length: threads },
+      () => new Worker(entry, { workerData: { folder, barrier, threads } }),
+    );
+    const answers = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0] as string));
+    for (const worker of workers) worker.postMessage('release');
+    await Promise.all(workers.map((worker) => once(worker, 'exit')));
+    assert.equal(answers.filter((answer) => answer === 'claimed').length, 1, answers.join('\n'));
+    for (const answer of answers) assert.match(answer, /^claimed$|is in use/);
+    claim(folder).release(true, []);
+  }
 });
 
 test('what was left of deleted topics is named, so that it can be deleted', () => {

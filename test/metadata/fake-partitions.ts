@@ -37,7 +37,16 @@ export class FakePartitions implements Partitions {
     const folder = `${spec.topic}-${spec.index}`;
     assert.ok(!this.live.has(folder), `${folder} is opened while another owner has it`);
     const { topic, topicId, index, config } = spec;
-    const handle: FakeHandle = { topic, topicId, index, config, shard: 0, slot: this.live.size, state: 'opening' };
+    const handle: FakeHandle = {
+      topic,
+      topicId,
+      index,
+      config,
+      shard: 0,
+      slot: this.live.size,
+      state: 'opening',
+      traffic: { appendedBytes: 0, readBytes: 0, firstEndOffset: 0 },
+    };
     this.live.set(folder, handle);
     return handle;
   }
@@ -83,6 +92,11 @@ export class FakePartitions implements Partitions {
   async sizeBytes(handle: PartitionHandle): Promise<number> {
     if (handle.state === 'offline') throw new KafkaError('KAFKA_STORAGE_ERROR');
     return 1000 + handle.index;
+  }
+
+  async survey() {
+    const handles: PartitionHandle[] = [...this.live.values()];
+    return new Map(handles.map((handle) => [handle, { slot: handle.slot, bytes: 1000 + handle.index, segments: 1 }]));
   }
 
   onProgress(): () => void {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KafkaError } from '../../src/base/kafka-error.js';
+import { Metrics } from '../../src/metrics/metrics.js';
 import { createDispatch, type RequestHandler } from '../../src/network/dispatch.js';
 import type { RequestContext } from '../../src/network/request-context.js';
 import { decodeResponse } from '../../src/protocol/compile.js';
@@ -43,7 +44,11 @@ const apiVersionsHandler: RequestHandler<Services> = {
 
 function run(logger: LineLogger, work: (node: TestNode) => Promise<void>): Promise<void> {
   const handlers = new Map([heartbeatHandler, produceHandler, apiVersionsHandler].map((one) => [one.api.key, one]));
-  return TestNode.run(createDispatch({ handlers, services: { name: 'services' }, logger }), {}, work);
+  return TestNode.run(
+    createDispatch({ handlers, services: { name: 'services' }, logger, metrics: new Metrics() }),
+    {},
+    work,
+  );
 }
 
 function heartbeatFrame(

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { loadConfig } from '../../src/config/load.js';
+import { Metrics } from '../../src/metrics/metrics.js';
 import { PartitionClient } from '../../src/partition/partition-client.js';
 import type { AppendResult, PartitionHandle } from '../../src/partition/partitions.js';
 import { SegmentFiles } from '../../src/partition/segment-files.js';
@@ -29,6 +30,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
     earlier: { clean: true, recoveryPoints: new Map(), logStartOffsets: new Map() },
     clock: systemClock,
     logger: silentLogger,
+    metrics: new Metrics(),
     segmentFiles: new SegmentFiles(),
     sideJobs: {
       readAhead: async () => {},

@@ -1,10 +1,13 @@
 /** Partitions that are deleted, made anew, moved up or lost, as the main thread lives through it; on shards' real threads. */
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.js';
 import { KafkaError } from '../../src/base/kafka-error.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { loadConfig } from '../../src/config/load.js';
+import { Metrics } from '../../src/metrics/metrics.js';
 import { type EarlierRun, PartitionClient } from '../../src/partition/partition-client.js';
 import { PartitionInternalLog } from '../../src/partition/partition-internal-log.js';
 import type { AppendResult, PartitionHandle } from '../../src/partition/partitions.js';
@@ -36,6 +39,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     earlier: { clean: true, recoveryPoints: new Map(), logStartOffsets: new Map(), ...earlier },
     clock: systemClock,
     logger: silentLogger,
+    metrics: new Metrics(),
     segmentFiles,
     sideJobs: {
       readAhead: async () => {},
@@ -57,7 +61,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
   };
   const append = (handle: PartitionHandle, bytes: Buffer): Promise<AppendResult> =>
     new Promise((resolve) => client.append(handle, bytes, true, resolve));
-  return { client, segmentFiles, open, append };
+  return { client, folder, segmentFiles, open, append };
 }
 
 const batch = (count = 1): Buffer =>
@@ -171,17 +175,28 @@ test('what a closed log holds is not said to be nothing', async (t) => {
   );
 });
 
+test('a partition whose shard dies while it is opened is open once the next thread has opened it', async (t) => {
+  const { client, append } = start(t, { entry: new URL('./stand-in-shard.js', import.meta.url) });
+  const handle = client.open({ topic: 't', topicId: IDS[0], index: 0, config });
+  const lost = append(handle, Buffer.from('throw'));
+  await client.opened(handle);
+  assert.equal((await lost).error, 'NOT_LEADER_OR_FOLLOWER');
+  assert.equal(handle.state, 'online');
+  assert.equal((await append(handle, batch())).error, 'NONE');
+});
+
 test('a log that could not be opened at first is read as soon as it is open', async (t) => {
-  const { client, segmentFiles, append } = start(t, { entry: new URL('./stand-in-shard.js', import.meta.url) });
+  const { client, folder, segmentFiles } = start(t);
+  // Where the folder of the partition should be there is a file.
+  writeFileSync(join(folder, 't-0'), '');
   const handle = client.open({ topic: 't', topicId: IDS[0], index: 0, config });
   const online = new Promise<void>((resolve) => {
     client.onProgress(handle, () => {
       if (handle.state === 'online') resolve();
     });
   });
-  const lost = append(handle, Buffer.from('throw'));
-  await assert.rejects(client.opened(handle));
-  assert.equal((await lost).error, 'NOT_LEADER_OR_FOLLOWER');
+  await assert.rejects(client.opened(handle), { error: 'KAFKA_STORAGE_ERROR' });
+  rmSync(join(folder, 't-0'));
   await online;
   await new PartitionInternalLog(client, handle, segmentFiles, () => 1).replay(() => {});
 });

@@ -2,6 +2,8 @@
 import { errorName } from '../../src/base/error-code.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { LogConfig } from '../../src/config/log-config.js';
+import { Histogram } from '../../src/metrics/histogram.js';
+import { instruments } from '../../src/metrics/instruments.js';
 import { encodeBatch } from '../../src/record/record.js';
 import { type ShardRequest, writeAppend, writeLocate, writeRequest } from '../../src/ring/commands.js';
 import {
@@ -33,6 +35,7 @@ export interface Acknowledgement {
 
 export class ShardBench {
   readonly clock = new FakeClock();
+  readonly flushTimes = new Histogram(instruments.millrace_fsync_seconds.bounds);
   readonly acknowledged: Acknowledgement[] = [];
   readonly progress: number[] = [];
   readonly replies = new Map<number, ShardReply>();
@@ -56,6 +59,7 @@ export class ShardBench {
       receivePage: allocatePage,
       files,
       clock: this.clock,
+      flushTimes: this.flushTimes,
       dataDirectory: '/data',
       openFilesMax: 100,
       retentionCheckMs: 300_000,

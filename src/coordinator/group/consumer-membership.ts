@@ -81,7 +81,7 @@ export class ConsumerMembership {
       errorCode: 'NONE',
       memberId,
       memberEpoch: member.epoch,
-      heartbeatIntervalMs: this.env.config.get('group.consumer.heartbeat.interval.ms'),
+      heartbeatIntervalMs: this.env.groupConfigs.value(groupId, 'consumer.heartbeat.interval.ms'),
       assignment: assignment && { topicPartitions: listed(assignment) },
     };
     return written ? answered(written, answer) : answer;
@@ -129,13 +129,13 @@ export class ConsumerMembership {
   }
 
   private watch(group: ConsumerGroup, { id, epoch, state, rebalanceTimeoutMs }: ConsumerMember): void {
-    const { deadlines, config } = this.env;
+    const { deadlines, groupConfigs } = this.env;
     let session = group.sessions.get(id);
     if (!session) {
       session = deadlines.create(() => this.fence(group, id, 'its session ended'));
       group.sessions.set(id, session);
     }
-    deadlines.set(session, config.get('group.consumer.session.timeout.ms'));
+    deadlines.set(session, groupConfigs.value(group.id, 'consumer.session.timeout.ms'));
     const revocation = group.revocations.get(id);
     if (state === 'unrevoked' && revocation?.epoch === epoch) return;
     this.endRevocation(group, id);

@@ -5,6 +5,7 @@ import { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
 import type { BrokerConfig } from '../../config/load.js';
+import type { GroupValues } from '../../metadata/group-configs.js';
 import { OFFSETS_TOPIC } from '../../metadata/internal-topics.js';
 import type { Topic } from '../../metadata/topic.js';
 import type { InternalLog } from '../../partition/internal-log.js';
@@ -70,6 +71,7 @@ export type DescribedGroup = ResponseOf<typeof describeGroups>['groups'][number]
 
 export interface GroupCoordinatorOptions {
   readonly config: Pick<BrokerConfig, 'get'>;
+  readonly groupConfigs: GroupValues;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly topics: GroupTopics;
@@ -93,10 +95,11 @@ export class GroupCoordinator {
   private partitions: readonly OffsetsPartition[] = [];
 
   constructor(private readonly options: GroupCoordinatorOptions) {
-    const { config, clock, logger, topics } = options;
+    const { config, groupConfigs, clock, logger, topics } = options;
     this.deadlines = new Deadlines(clock);
     const env: GroupEnvironment = {
       config,
+      groupConfigs,
       clock,
       logger,
       deadlines: this.deadlines,

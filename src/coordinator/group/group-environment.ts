@@ -4,11 +4,13 @@ import type { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
 import type { BrokerConfig } from '../../config/load.js';
+import type { GroupValues } from '../../metadata/group-configs.js';
 import type { Group } from './group.js';
 import type { GroupRecord } from './group-record.js';
 
 export interface GroupEnvironment {
   readonly config: Pick<BrokerConfig, 'get'>;
+  readonly groupConfigs: GroupValues;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly logger: Logger;

@@ -1,0 +1,148 @@
+/** Every metric, one row: its name, kind, unit, labels and meaning. Registry, README and checks come from here. Any thread. */
+
+export type InstrumentKind = 'counter' | 'gauge' | 'histogram';
+
+export interface Instrument {
+  readonly kind: InstrumentKind;
+  /** What one of it is; for people. Names end in it where Prometheus asks for that. */
+  readonly unit: string;
+  readonly labels: readonly string[];
+  readonly doc: string;
+  /** Of a histogram: upper bounds of its buckets, rising; one more without a bound follows. */
+  readonly bounds: readonly number[];
+}
+
+interface Row<Label extends string> {
+  unit: string;
+  labels?: readonly Label[];
+  doc: string;
+}
+
+function row<const Kind extends InstrumentKind, Label extends string>(
+  kind: Kind,
+  { unit, labels = [], doc }: Row<Label>,
+  bounds: readonly number[] = [],
+): { kind: Kind; unit: string; labels: readonly Label[]; doc: string; bounds: readonly number[] } {
+  return { kind, unit, labels, doc, bounds };
+}
+
+/** Only grows, and begins at 0 with the process. */
+const counter = <const Label extends string = never>(fields: Row<Label>) => row('counter', fields);
+const gauge = <const Label extends string = never>(fields: Row<Label>) => row('gauge', fields);
+
+/** From a page cache that takes it at once to a disk that is dying. */
+const FLUSH_BOUNDS_SECONDS = [
+  0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+];
+
+/** Names beginning with kafka_ are those that existing dashboards of Kafka's JMX exporter and of kafka_exporter ask for. */
+export const instruments = {
+  // ---- The process
+  millrace_build_info: gauge({
+    unit: 'always 1',
+    labels: ['version', 'node'],
+    doc: 'Which release runs, on which Node.js.',
+  }),
+  millrace_event_loop_active_seconds_total: counter({
+    unit: 'seconds',
+    doc: 'Time that the main thread was busy; its rate is the share of a core.',
+  }),
+  process_start_time_seconds: gauge({ unit: 'seconds', doc: 'When the process started, since 1970.' }),
+  process_cpu_seconds_total: counter({ unit: 'seconds', doc: 'Processor time of all threads, user and system.' }),
+  process_resident_memory_bytes: gauge({ unit: 'bytes', doc: 'Memory of the process, rings included.' }),
+
+  // ---- Requests and connections
+  millrace_connections: gauge({ unit: 'connections', doc: 'Open connections.' }),
+  kafka_network_requestmetrics_requests_total: counter({
+    unit: 'requests',
+    labels: ['request'],
+    doc: 'Requests that came, by API.',
+  }),
+
+  // ---- Shards and flushes
+  millrace_fsync_seconds: histogram({
+    unit: 'seconds',
+    labels: ['shard'],
+    doc: 'How long the disk took for one group commit.',
+    bounds: FLUSH_BOUNDS_SECONDS,
+  }),
+  millrace_shard_deaths_total: counter({
+    unit: 'deaths',
+    labels: ['shard'],
+    doc: 'Shards that ended by a defect and were started anew.',
+  }),
+  millrace_log_failures_total: counter({
+    unit: 'failures',
+    labels: ['topic'],
+    doc: 'Logs that were closed after a storage error, to be read again from disk.',
+  }),
+
+  // ---- Topics and their logs
+  kafka_server_replicamanager_partitioncount: gauge({ unit: 'partitions', doc: 'Partitions of all topics.' }),
+  kafka_server_replicamanager_leadercount: gauge({ unit: 'partitions', doc: 'Partitions that can be used now.' }),
+  kafka_controller_kafkacontroller_offlinepartitionscount: gauge({
+    unit: 'partitions',
+    doc: 'Partitions that cannot be used now: their logs failed or are being recovered.',
+  }),
+  kafka_controller_kafkacontroller_activecontrollercount: gauge({ unit: 'controllers', doc: 'Always 1.' }),
+  kafka_server_brokertopicmetrics_bytesin_total: counter({
+    unit: 'bytes',
+    labels: ['topic'],
+    doc: 'Bytes of batches that producers sent, stored or not.',
+  }),
+  kafka_server_brokertopicmetrics_bytesout_total: counter({
+    unit: 'bytes',
+    labels: ['topic'],
+    doc: 'Bytes of batches that readers were answered with.',
+  }),
+  kafka_server_brokertopicmetrics_messagesin_total: counter({
+    unit: 'records',
+    labels: ['topic'],
+    doc: 'Records stored.',
+  }),
+  kafka_brokers: gauge({ unit: 'brokers', doc: 'Always 1.' }),
+  kafka_topic_partitions: gauge({ unit: 'partitions', labels: ['topic'], doc: 'Partitions of a topic.' }),
+  kafka_topic_partition_current_offset: gauge({
+    unit: 'offset',
+    labels: ['topic', 'partition'],
+    doc: 'The high watermark: the first offset that consumers may not read yet.',
+  }),
+  kafka_topic_partition_oldest_offset: gauge({
+    unit: 'offset',
+    labels: ['topic', 'partition'],
+    doc: 'The first offset that is kept.',
+  }),
+  kafka_log_log_size: gauge({ unit: 'bytes', labels: ['topic', 'partition'], doc: 'Bytes of batches on disk.' }),
+  kafka_log_log_numlogsegments: gauge({ unit: 'segments', labels: ['topic', 'partition'], doc: 'Segments on disk.' }),
+  kafka_log_log_logstartoffset: gauge({
+    unit: 'offset',
+    labels: ['topic', 'partition'],
+    doc: 'The first offset that is kept.',
+  }),
+  kafka_log_log_logendoffset: gauge({
+    unit: 'offset',
+    labels: ['topic', 'partition'],
+    doc: 'The next offset to be written.',
+  }),
+} as const satisfies Record<string, Instrument>;
+
+type Table = typeof instruments;
+export type InstrumentName = keyof Table;
+type NamesOf<Kind extends InstrumentKind> = {
+  [Name in InstrumentName]: Table[Name]['kind'] extends Kind ? Name : never;
+}[InstrumentName];
+export type CounterName = NamesOf<'counter'>;
+export type GaugeName = NamesOf<'gauge'>;
+export type HistogramName = NamesOf<'histogram'>;
+/** A value for each label of the instrument. */
+export type LabelsOf<Name extends InstrumentName> = Readonly<Record<Table[Name]['labels'][number], string>>;
+
+export const instrumentNames = Object.keys(instruments) as InstrumentName[];
+
+/** Values fall into buckets; quantiles are estimated from them. */
+function histogram<const Label extends string = never>({
+  bounds,
+  ...fields
+}: Row<Label> & { bounds: readonly number[] }) {
+  return row('histogram', fields, bounds);
+}

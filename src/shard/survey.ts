@@ -1,0 +1,18 @@
+/** How the logs of a shard lie on the disk, told in parts that fit the ring. Shard thread. */
+import type { Survey, SurveyedLog } from '../ring/completions.js';
+import type { ShardPartition } from './shard-partition.js';
+
+/** Told in one answer: with all its words one log takes less than a hundred bytes, and the appends behind it wait. */
+const LOGS_PER_PART = 2000;
+
+/** The logs that are open, from slot `from` on. */
+export function survey(partitions: readonly (ShardPartition | null)[], from: number): Survey {
+  const logs: SurveyedLog[] = [];
+  let slot = from;
+  for (; slot < partitions.length && logs.length < LOGS_PER_PART; slot++) {
+    const log = partitions[slot]?.log;
+    if (log == null || partitions[slot]?.state !== 'online') continue;
+    logs.push({ slot, bytes: log.sizeBytes, segments: log.segments.length });
+  }
+  return { logs, nextSlot: slot < partitions.length ? slot : -1 };
+}
