@@ -4,7 +4,7 @@ import fastq from 'fastq';
 import type { ErrorName } from '../base/error-code.js';
 import { errorName } from '../base/error-code.js';
 import type { Offset } from '../base/units.js';
-import { APPEND_HEADER_BYTES, type ShardRequest, writeAppend, writeLocate, writeRequest } from '../ring/commands.js';
+import { APPEND_OVERHEAD_BYTES, type ShardRequest, writeAppend, writeLocate, writeRequest } from '../ring/commands.js';
 import {
   APPENDED,
   baseOffsetAt,
@@ -100,7 +100,7 @@ export class ShardLink {
       done(refused('NOT_LEADER_OR_FOLLOWER', 'the shard of this partition is being restarted'));
       return;
     }
-    if (APPEND_HEADER_BYTES + batch.length > this.entryBytesMax) {
+    if (APPEND_OVERHEAD_BYTES + batch.length > this.entryBytesMax) {
       done(refused('MESSAGE_TOO_LARGE', 'the batch is larger than half of ring.bytes'));
       return;
     }

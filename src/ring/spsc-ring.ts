@@ -1,5 +1,6 @@
 /** A single-producer single-consumer ring of byte entries in shared memory: each end is used by exactly one thread. */
 import { assert } from '../base/assert.js';
+import { MiB } from '../base/units.js';
 import {
   CONTROL_BYTES,
   ENTRY_HEADER_BYTES,
@@ -10,6 +11,14 @@ import {
   payloadBytesMax,
   TAIL_WORD,
 } from './ring-layout.js';
+
+/**
+ * Behind this the producer begins again at the front as soon as nearly all of what lies there is released, instead of going on
+ * to the end: memory that was used a moment ago is in the processors' caches, what is further on is not.
+ */
+const WARM_BYTES = 2 * MiB;
+/** What is not released yet must be less than this part of it. */
+const DRAINED_SHARE = 8;
 
 class RingEnd {
   protected readonly words: Int32Array;
@@ -30,6 +39,8 @@ class RingEnd {
 
 /** The writing end: claim room, fill it in place, claim more, then commit all of it with one store. */
 export class RingProducer extends RingEnd {
+  /** See {@link WARM_BYTES}. */
+  private readonly warmBytes = Math.min(WARM_BYTES, this.capacity / 4);
   private tail: number;
   /** Last `head` seen: reloaded only when the ring looks full. */
   private head: number;
@@ -47,7 +58,7 @@ export class RingProducer extends RingEnd {
     const bytes = entryBytes(length);
     let at = this.tail & this.mask;
     const untilEnd = this.capacity - at;
-    const padding = untilEnd < bytes ? untilEnd : 0;
+    const padding = untilEnd < bytes || (at >= this.warmBytes && this.isNearlyDrained(at, bytes)) ? untilEnd : 0;
     if (!this.hasRoom(bytes + padding)) return -1;
     if (padding > 0) {
       this.headers[at >> 2] = padding - ENTRY_HEADER_BYTES;
@@ -60,6 +71,13 @@ export class RingProducer extends RingEnd {
     this.tail = (this.tail + bytes) >>> 0;
     this.uncommitted = true;
     return at + ENTRY_HEADER_BYTES;
+  }
+
+  /** Nearly all in front of `at` has been released, so that room is not short before the consumer comes to the front as well. */
+  private isNearlyDrained(at: number, bytes: number): boolean {
+    this.head = Atomics.load(this.words, HEAD_WORD) >>> 0;
+    const used = (this.tail - this.head) >>> 0;
+    return used <= this.warmBytes / DRAINED_SHARE && used + bytes <= at;
   }
 
   private hasRoom(bytes: number): boolean {
@@ -93,6 +111,7 @@ export class RingProducer extends RingEnd {
 export class RingConsumer extends RingEnd {
   private head: number;
   private released: number;
+  private held = 0;
   private tail: number;
   /** Of the entry that the last successful `poll` returned. */
   type = 0;
@@ -117,20 +136,24 @@ export class RingConsumer extends RingEnd {
       this.length = this.headers[at >> 2];
       this.type = this.headers[(at >> 2) + 1];
       this.position = at + ENTRY_HEADER_BYTES;
-      this.head = (this.head + entryBytes(this.length)) >>> 0;
-      if (this.type !== PADDING_TYPE) return true;
+      const bytes = entryBytes(this.length);
+      this.head = (this.head + bytes) >>> 0;
+      if (this.type === PADDING_TYPE) continue;
+      this.held += bytes;
+      return true;
     }
   }
 
-  /** Bytes polled and not yet released. */
+  /** Bytes of entries polled and not yet released. */
   get heldBytes(): number {
-    return (this.head - this.released) >>> 0;
+    return this.held;
   }
 
   /** Gives the room of everything polled back to the producer; wakes a producer that blocks in `waitForRoom`. */
   release(): void {
     if (this.released === this.head) return;
     this.released = this.head;
+    this.held = 0;
     Atomics.store(this.words, HEAD_WORD, this.head | 0);
     Atomics.notify(this.words, HEAD_WORD, 1);
   }

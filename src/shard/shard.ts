@@ -11,8 +11,8 @@ import { StorageError } from '../log/storage-error.js';
 import type { Histogram } from '../metrics/histogram.js';
 import {
   APPEND,
-  APPEND_HEADER_BYTES,
   batchBytesAt,
+  batchStartAt,
   fromClientAt,
   LOCATE,
   locateAheadAt,
@@ -158,7 +158,7 @@ export class Shard {
     }
     const { log } = partition;
     const { outcome } = this;
-    const at = commands.position + APPEND_HEADER_BYTES;
+    const at = batchStartAt(commands);
     try {
       log.stage(commands.data, at, batchBytesAt(commands), nowMs, fromClientAt(commands), outcome);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** A shard's thread that keeps nothing and dies on demand: for what the main thread does about threads, not about logs. */
 import { workerData } from 'node:worker_threads';
-import { APPEND, APPEND_HEADER_BYTES, readRequest, requestIdAt, slotAt } from '../../src/ring/commands.js';
+import { APPEND, batchStartAt, readRequest, requestIdAt, slotAt } from '../../src/ring/commands.js';
 import { writeAppended, writeNotice, writeReply } from '../../src/ring/completions.js';
 import type { ShardMemory } from '../../src/ring/shard-memory.js';
 import { RingConsumer, RingProducer } from '../../src/ring/spsc-ring.js';
@@ -14,7 +14,7 @@ for (let closing = false; !closing; ) {
   while (commands.poll()) {
     const requestId = requestIdAt(commands);
     if (commands.type === APPEND) {
-      const at = commands.position + APPEND_HEADER_BYTES;
+      const at = batchStartAt(commands);
       const word = commands.data.toString('latin1', at, at + 5);
       if (word === 'throw') throw new Error('told to');
       if (word === 'leave') process.exit(3);
