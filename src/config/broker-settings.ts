@@ -375,7 +375,7 @@ export const brokerSettings = {
   'socket.send.buffer.bytes': int({
     default: 100 * KiB,
     min: -1,
-    doc: "Size of a connection's send buffer; -1 leaves it to the operating system.",
+    doc: "Size of a connection's send buffer, twice that for replies above 4 MiB; -1 leaves it to the operating system.",
   }),
   'socket.receive.buffer.bytes': int({
     default: 100 * KiB,

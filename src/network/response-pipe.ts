@@ -2,7 +2,8 @@
 import { readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { FileSlice } from '../base/file-slice.js';
-import { available, EAGAIN, EINTR, send, sendfile } from '../base/libc.js';
+import { available, EAGAIN, EINTR, send, sendfile, setSendBuffer } from '../base/libc.js';
+import { MiB } from '../base/units.js';
 import type { ReplyPiece } from '../protocol/wire.js';
 import { type Sender, type SendTurns, TURN_BYTES_PER_CONNECTION } from './send-turns.js';
 import { LARGE_STAGING_BYTES, SMALL_STAGING_BYTES, type StagingBuffers } from './staging-buffers.js';
@@ -19,6 +20,8 @@ export interface PipeShare {
   readonly files: SegmentFiles;
   readonly staging: StagingBuffers;
   readonly turns: SendTurns;
+  /** Of every socket when it is accepted; -1 where the operating system decides. */
+  readonly sendBufferBytes: number;
 }
 
 export interface PipeOwner {
@@ -37,6 +40,12 @@ interface OpenRange extends FileSlice {
 
 /** What a waiting file range counts as, against the bound on waiting bytes. */
 const SLICE_COST_BYTES = 128;
+
+/**
+ * A reply with more file bytes is sent through twice the buffer: measured on loopback, 10 MiB replies on four connections 1.28
+ * times as fast; 1 MiB replies are 0.8 times as fast through it.
+ */
+const LARGE_REPLY_BYTES = 4 * MiB;
 
 const ENOSYS = 38;
 const EINVAL = 22;
@@ -73,6 +82,7 @@ export class ResponsePipe implements Sender {
   #socketIsFull = false;
   #sendfileWorks: boolean;
   readonly #sendWorks: boolean;
+  #bufferIsLarge = false;
 
   /** `socketFd` is -1 where bytes must go through Node (TLS). */
   constructor(
@@ -101,6 +111,7 @@ export class ResponsePipe implements Sender {
   /** Queues one reply; nothing is sent before {@link flush}. */
   push(reply: readonly ReplyPiece[]): void {
     if (this.#state === 'closed') return;
+    let fileBytes = 0;
     for (const piece of reply) {
       if (piece.length === 0) continue;
       if (!isRange(piece)) {
@@ -115,7 +126,19 @@ export class ResponsePipe implements Sender {
         return;
       }
       this.#waitingBytes += SLICE_COST_BYTES;
+      fileBytes += piece.length;
     }
+    if (fileBytes > 0) this.#fitBuffer(fileBytes > LARGE_REPLY_BYTES);
+  }
+
+  #fitBuffer(large: boolean): void {
+    const { sendBufferBytes } = this.share;
+    if (large === this.#bufferIsLarge || sendBufferBytes < 0 || this.socketFd < 0 || !available.setsockopt) return;
+    // As in #pump: the descriptor may be somebody else's already.
+    if (this.socket.destroyed) return;
+    this.#bufferIsLarge = large;
+    // Where it is refused, the buffer stays as it is, which is no harm.
+    setSendBuffer(this.socketFd, large ? 2 * sendBufferBytes : sendBufferBytes);
   }
 
   /** Sends what can be sent now. */

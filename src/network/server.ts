@@ -114,6 +114,7 @@ export class Server {
       files: options.files,
       staging: new StagingBuffers(),
       turns: new SendTurns(),
+      sendBufferBytes: this.#limits.sendBufferBytes,
       backpressure: options.backpressure,
       clock: options.clock,
       logger: options.logger,
