@@ -208,6 +208,7 @@ export class BrokerConfig {
       ...this.#flushOf(settings),
       segmentBytesMax: value('segment.bytes'),
       segmentMs: value('segment.ms'),
+      segmentJitterMs: value('segment.jitter.ms'),
       indexBytesMax: value('segment.index.bytes'),
       indexIntervalBytes: value('index.interval.bytes'),
       preparedBytesMax: this.get('log.prepared.bytes'),
@@ -219,6 +220,7 @@ export class BrokerConfig {
       deleted: policy.includes('delete'),
       retentionMs: value('retention.ms'),
       retentionBytes: value('retention.bytes'),
+      retentionTime: value('millrace.retention.time'),
       fileDeleteDelayMs: value('file.delete.delay.ms'),
       producerIdExpirationMs: this.get('producer.id.expiration.ms'),
     };

@@ -145,6 +145,12 @@ export const brokerSettings = {
     dynamic: true,
     doc: 'Bytes kept of each partition; -1 is without bound.',
   }),
+  'log.retention.time': choice({
+    words: ['arrival', 'record'],
+    default: 'arrival',
+    dynamic: true,
+    doc: "What ages count from: arrival of a segment's last batch, or record, Kafka's rule: its largest timestamp.",
+  }),
   'log.retention.check.interval.ms': long({ default: 300_000, min: 1, doc: 'How often old segments are looked for.' }),
   'log.segment.bytes': int({ default: GiB, min: MiB, dynamic: true, doc: 'A segment is sealed at this size.' }),
   'log.roll.ms': long({
@@ -157,10 +163,10 @@ export const brokerSettings = {
   'log.roll.jitter.ms': long({
     default: null,
     min: 0,
-    noEffect: true,
     dynamic: true,
-    doc: 'Segments of one node roll when they are written to, which spreads them already.',
+    doc: 'Segments are sealed by up to so much before their age. Not set: log.roll.jitter.hours.',
   }),
+  'log.roll.jitter.hours': int({ default: 0, min: 0, doc: 'Segments are sealed by up to so much before their age.' }),
   'log.index.size.max.bytes': int({
     default: 10 * MiB,
     min: 4,

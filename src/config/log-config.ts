@@ -2,6 +2,8 @@
 
 export type FlushMode = 'ack' | 'interval' | 'never';
 
+export type RetentionTime = 'arrival' | 'record';
+
 export interface LogConfig {
   /** Read by shards to decide when an append may be acknowledged (see the README's durability table). */
   readonly flush: FlushMode;
@@ -10,6 +12,8 @@ export interface LogConfig {
   readonly flushIntervalMs: number;
   readonly segmentBytesMax: number;
   readonly segmentMs: number;
+  /** Segments are sealed by up to so much before `segmentMs`, each by another part of it. */
+  readonly segmentJitterMs: number;
   readonly indexBytesMax: number;
   readonly indexIntervalBytes: number;
   /** Zeros that are written behind the data of the active segment, at most so many at a time; 0: none. */
@@ -24,6 +28,8 @@ export interface LogConfig {
   readonly deleted: boolean;
   readonly retentionMs: number;
   readonly retentionBytes: number;
+  /** From when ages count: from arrival, or from the time that records carry (Kafka's rule). */
+  readonly retentionTime: RetentionTime;
   readonly fileDeleteDelayMs: number;
   readonly producerIdExpirationMs: number;
 }

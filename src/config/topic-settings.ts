@@ -47,6 +47,14 @@ export const topicSettings = {
     long({ default: -1, min: -1, doc: 'Bytes kept of each partition; -1 is without bound.' }),
     'log.retention.bytes',
   ),
+  'millrace.retention.time': inherits(
+    choice({
+      words: ['arrival', 'record'],
+      default: 'arrival',
+      doc: "What retention.ms and segment.ms count from: arrival of a segment's last batch, or record, Kafka's rule: its largest timestamp (arrival where no record has one).",
+    }),
+    'log.retention.time',
+  ),
   'segment.bytes': inherits(
     int({ default: GiB, min: MiB, doc: 'A segment is sealed at this size.' }),
     'log.segment.bytes',
@@ -60,10 +68,10 @@ export const topicSettings = {
     long({
       default: 0,
       min: 0,
-      noEffect: true,
-      doc: 'Segments of one node roll when they are written to, which spreads them already.',
+      doc: 'Segments are sealed by up to so much before segment.ms, so that not all are at once.',
     }),
     'log.roll.jitter.ms',
+    ['log.roll.jitter.hours', HOUR_MS],
   ),
   'segment.index.bytes': inherits(
     int({ default: 10 * MiB, min: 4, doc: 'Largest offset index of a segment.' }),

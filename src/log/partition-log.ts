@@ -16,6 +16,7 @@ import { validateBatch } from '../record/batch-validator.js';
 import {
   baseSequenceOf,
   lastOffsetDeltaOf,
+  maxTimestampOf,
   producerEpochOf,
   producerIdOf,
   stampLogAppendTime,
@@ -36,8 +37,9 @@ import { type RestoreParts, restoreHistory, restoreProducers } from './producer-
 import { encodeProducerSnapshot } from './producer-snapshot.js';
 import { ProducerState, type SequenceVerdict } from './producer-state.js';
 import { Recovery } from './recovery.js';
-import { expiredCount, renameDeleted } from './retention.js';
+import { expired, NOTHING_RETIRED, type RetentionReason, type Retired, retire } from './retention.js';
 import { Segment } from './segment.js';
+import { isRollDue } from './segment-age.js';
 import { openActiveSegment } from './segment-open.js';
 import { SegmentSearch, writeIndexFiles } from './segment-search.js';
 import { StagedTurn } from './staged-turn.js';
@@ -318,11 +320,12 @@ export class PartitionLog {
     const { turn } = this;
     if (!turn.isOpen) turn.begin(this.epochs.length);
     const baseOffset = this.stagedEndOffset;
-    const segment = this.segmentFor(length, lastOffsetDeltaOf(bytes, start), nowMs);
     if (this.config.timestampType === 'LogAppendTime') {
       stampLogAppendTime(bytes, start, length, nowMs);
       outcome.logAppendTimeMs = nowMs;
     }
+    const timestampMs = maxTimestampOf(bytes, start);
+    const segment = this.segmentFor(length, lastOffsetDeltaOf(bytes, start), timestampMs, nowMs);
     stampPlace(bytes, start, baseOffset, this.epoch);
     if (producerId >= 0) {
       this.producers.rememberBefore(producerId);
@@ -367,14 +370,14 @@ export class PartitionLog {
   }
 
   /** The segment that takes a batch of `length` bytes: the active one, or a new one where that is full or old. */
-  private segmentFor(length: number, lastOffsetDelta: number, nowMs: number): Segment {
+  private segmentFor(length: number, lastOffsetDelta: number, timestampMs: number, nowMs: number): Segment {
     const active = this.segments.at(-1);
     if (active === undefined) return this.beginSegment();
     if (active.stagedBytes === 0 && active.offsets !== null) return active;
-    const { segmentBytesMax, segmentMs, indexBytesMax } = this.config;
+    const { segmentBytesMax, indexBytesMax } = this.config;
     const isFull =
       active.stagedBytes + length > segmentBytesMax ||
-      nowMs - active.firstAppendMs >= segmentMs ||
+      isRollDue(active, this.config, this.search, timestampMs, nowMs) ||
       active.indexesAreFull(indexBytesMax) ||
       this.stagedEndOffset + lastOffsetDelta - active.baseOffset >= OFFSET_SPAN_MAX;
     if (!isFull) return active;
@@ -574,11 +577,11 @@ export class PartitionLog {
 
   /**
    * Moves the log start up to `offset` (never down, never beyond the end) and takes segments that lie wholly below it out
-   * of the log. Returns the renamed files, to be unlinked when no reader holds them. @throws StorageError
+   * of the log. @throws StorageError
    */
-  deleteRecordsBefore(offset: Offset): string[] {
+  deleteRecordsBefore(offset: Offset): Retired {
     assert(!this.turn.isOpen, 'no segment goes while batches that are staged rely on its place');
-    if (offset <= this.startOffset) return [];
+    if (offset <= this.startOffset) return NOTHING_RETIRED;
     this.startOffset = Math.min(offset, this.written.offset);
     this.epochs.truncateFromStart(this.startOffset);
     this.changed = true;
@@ -587,30 +590,46 @@ export class PartitionLog {
     return this.takeOut(this.segments.slice(0, gone));
   }
 
-  /**
-   * Applies `retention.ms` (by arrival of a segment's last batch) and `retention.bytes`, to what consumers may see.
-   * As {@link deleteRecordsBefore}.
-   */
-  deleteExpired(nowMs: number): string[] {
-    const { segments, written, flushed } = this;
-    const shownTo = this.config.flush === 'never' ? written.offset : flushed.offset;
-    let count = expiredCount(segments, this.config, nowMs);
-    while (count > 0 && (segments[count]?.baseOffset ?? written.offset) > shownTo) count--;
-    if (count === 0) return [];
-    // The new segment's name is what the log end is known by once all before it is gone.
-    if (count === this.segments.length) this.roll();
-    return this.deleteRecordsBefore(this.segments[count].baseOffset);
+  /** Why each of the first segments has had its time, by `retention.ms` or `retention.bytes`. @throws StorageError */
+  expired(nowMs: number): RetentionReason[] {
+    return expired(this.segments, this.config, this.search, nowMs);
   }
 
-  private takeOut(gone: readonly Segment[]): string[] {
-    if (gone.length === 0) return [];
+  /**
+   * Takes the first `wanted` segments out of the log, the active one too where it is among them: less than that where
+   * consumers have not seen all of them, or a full disk has no room for the segment that the log would go on with.
+   * @throws StorageError
+   */
+  retireFirst(wanted: number): Retired {
+    const { segments, written, flushed } = this;
+    const shownTo = this.config.flush === 'never' ? written.offset : flushed.offset;
+    let count = Math.min(wanted, segments.length);
+    while (count > 0 && (segments[count]?.baseOffset ?? written.offset) > shownTo) count--;
+    if (count === 0) return NOTHING_RETIRED;
+    // The new segment's name is what the log end is known by once all before it is gone.
+    if (count === segments.length && !this.rollIfRoom()) count--;
+    return count === 0 ? NOTHING_RETIRED : this.deleteRecordsBefore(segments[count].baseOffset);
+  }
+
+  private rollIfRoom(): boolean {
+    try {
+      this.roll();
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError && error.full && this.failure === null) return false;
+      throw error;
+    }
+  }
+
+  private takeOut(gone: readonly Segment[]): Retired {
+    if (gone.length === 0) return NOTHING_RETIRED;
     // Whatever the log goes on with must be found after a crash before anything is taken away.
     onDisk('flush', this.directory, () => this.folder.flush());
-    const renamed = renameDeleted(this.files, this.openFiles, gone);
+    const retired = retire(this.files, this.openFiles, gone);
     this.segments.splice(0, gone.length);
     for (const segment of gone) this.folder.dropSnapshot(segment.baseOffset);
     this.folder.hasNewEntry = true;
-    return renamed;
+    return retired;
   }
 
   /** Forgets producers that were silent for `producer.id.expiration.ms`; to be called every few minutes. */

@@ -3,46 +3,73 @@
 import type { FileSystem } from './file-system.js';
 import type { OpenFiles } from './open-files.js';
 import type { Segment } from './segment.js';
+import { type AgeRules, youngestAgeMs } from './segment-age.js';
 import { DELETED_SUFFIX } from './segment-name.js';
+import type { SegmentSearch } from './segment-search.js';
 import { onDisk } from './storage-error.js';
 
-export interface RetentionRules {
+export interface RetentionRules extends AgeRules {
   readonly deleted: boolean;
-  /** -1: for ever. Counted from the arrival of a segment's last batch. */
+  /** -1: for ever. */
   readonly retentionMs: number;
   /** -1: without limit. What is left is never less than this. */
   readonly retentionBytes: number;
 }
 
-/** How many segments, from the first on, have had their time by `retention.ms` or `retention.bytes`. */
-export function expiredCount(segments: readonly Segment[], rules: RetentionRules, nowMs: number): number {
-  if (!rules.deleted) return 0;
+/** The setting that a segment had to go by. */
+export type RetentionReason = 'retention.ms' | 'retention.bytes';
+
+/** Segments that left a log. */
+export interface Retired {
+  readonly segments: number;
+  readonly bytes: number;
+  /** Their renamed files, to be unlinked when no reader holds them. */
+  readonly paths: readonly string[];
+}
+
+export const NOTHING_RETIRED: Retired = { segments: 0, bytes: 0, paths: [] };
+
+/** Why each of the first segments has had its time; the first one without an entry, and all behind it, stay. @throws StorageError */
+export function expired(
+  segments: readonly Segment[],
+  rules: RetentionRules,
+  search: SegmentSearch,
+  nowMs: number,
+): RetentionReason[] {
+  const reasons: RetentionReason[] = [];
+  if (!rules.deleted) return reasons;
   let excessBytes = -1;
   if (rules.retentionBytes >= 0) {
     excessBytes = -rules.retentionBytes;
     for (const segment of segments) excessBytes += segment.writtenBytes;
   }
-  let count = 0;
   for (const segment of segments) {
-    const isOld =
-      rules.retentionMs >= 0 && segment.lastAppendMs >= 0 && nowMs - segment.lastAppendMs > rules.retentionMs;
+    if (segment.writtenBytes === 0) break;
     excessBytes -= segment.writtenBytes;
-    if (segment.writtenBytes === 0 || !(isOld || excessBytes >= 0)) break;
-    count++;
+    if (isOld(segment, rules, search, nowMs)) reasons.push('retention.ms');
+    else if (excessBytes >= 0) reasons.push('retention.bytes');
+    else break;
   }
-  return count;
+  return reasons;
 }
 
-/** Renames all files of the segments and returns their new paths: whoever reads them still may, until they are unlinked. */
-export function renameDeleted(files: FileSystem, openFiles: OpenFiles, gone: readonly Segment[]): string[] {
-  const renamed: string[] = [];
+function isOld(segment: Segment, rules: RetentionRules, search: SegmentSearch, nowMs: number): boolean {
+  if (rules.retentionMs < 0) return false;
+  return onDisk('read', segment.path, () => youngestAgeMs(segment, rules, search, nowMs) > rules.retentionMs);
+}
+
+/** Renames all files of the segments: whoever reads them still may, until they are unlinked. */
+export function retire(files: FileSystem, openFiles: OpenFiles, gone: readonly Segment[]): Retired {
+  const paths: string[] = [];
+  let bytes = 0;
   for (const segment of gone) {
+    bytes += segment.writtenBytes;
     for (const path of [segment.path, segment.indexPath, segment.timeIndexPath, segment.snapshotPath]) {
       openFiles.close(path);
       if (!files.exists(path)) continue;
       onDisk('rename', path, () => files.rename(path, path + DELETED_SUFFIX));
-      renamed.push(path + DELETED_SUFFIX);
+      paths.push(path + DELETED_SUFFIX);
     }
   }
-  return renamed;
+  return { segments: gone.length, bytes, paths };
 }

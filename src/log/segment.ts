@@ -25,6 +25,9 @@ export interface SegmentMark {
   readonly lastAppendMs: number;
 }
 
+/** For {@link Segment.firstTimestampMs}: nobody has looked yet. */
+export const NOT_READ = -2;
+
 export class Segment {
   readonly path: string;
   readonly indexPath: string;
@@ -50,6 +53,8 @@ export class Segment {
   /** -1 where no batch has a timestamp; of a sealed segment after a start, known once it is asked for. */
   maxTimestampMs = -1;
   maxTimestampOffset: Offset = -1;
+  /** The largest timestamp of the first batch; -1 where it has none, {@link NOT_READ} until somebody asks after a start. */
+  firstTimestampMs = NOT_READ;
   bytesSinceEntry = 0;
   /** The index files of a sealed segment were found to fit it. */
   indexesAreChecked = false;
@@ -131,6 +136,7 @@ export class Segment {
   note(bytes: Uint8Array, at: number, position: FilePosition, size: number, indexIntervalBytes: number): void {
     const timestampMs = maxTimestampOf(bytes, at);
     const lastOffset = lastOffsetOf(bytes, at);
+    if (position === 0) this.firstTimestampMs = timestampMs;
     if (timestampMs > this.maxTimestampMs) {
       this.maxTimestampMs = timestampMs;
       this.maxTimestampOffset = lastOffset;

@@ -100,6 +100,16 @@ export const instruments = {
     labels: ['topic'],
     doc: 'Records stored.',
   }),
+  millrace_segments_deleted_total: counter({
+    unit: 'segments',
+    labels: ['topic', 'reason'],
+    doc: 'Segments that were deleted, by what had them deleted: retention.ms, retention.bytes, DeleteRecords.',
+  }),
+  millrace_deleted_bytes_total: counter({
+    unit: 'bytes',
+    labels: ['topic', 'reason'],
+    doc: 'Bytes of batches in those segments.',
+  }),
   kafka_brokers: gauge({ unit: 'brokers', doc: 'Always 1.' }),
   kafka_topic_partitions: gauge({ unit: 'partitions', labels: ['topic'], doc: 'Partitions of a topic.' }),
   kafka_topic_partition_current_offset: gauge({

@@ -85,8 +85,8 @@ export type ShardNotice =
       readonly labels: Readonly<Record<string, string>>;
       readonly by: number;
     }
-  /** Files or folders renamed out of the way, to be deleted after `delayMs`. */
-  | { readonly kind: 'garbage'; readonly paths: readonly string[]; readonly delayMs: number };
+  /** Files renamed out of the way, to be deleted after `delayMs`; of `bytes` in all. */
+  | { readonly kind: 'garbage'; readonly paths: readonly string[]; readonly bytes: number; readonly delayMs: number };
 
 function claimOrWait(ring: RingProducer, type: number, length: number): number {
   for (;;) {

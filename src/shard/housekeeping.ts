@@ -1,11 +1,15 @@
 /** What a shard does by the clock and not because somebody asked: idle files closed, old segments retired. Shard thread. */
 import type { Clock } from '../base/clock.js';
 import type { OpenFiles } from '../log/open-files.js';
+import type { RetentionReason } from '../log/retention.js';
 import { StorageError } from '../log/storage-error.js';
 import type { ShardNotices } from './shard-notices.js';
 import type { ShardPartition } from './shard-partition.js';
 
 const IDLE_FILES_SWEEP_MS = 10_000;
+/** Appends wait while segments are renamed: so many of them, or partitions looked at, and it is their turn again. */
+const SEGMENTS_PER_TURN = 8;
+const PARTITIONS_PER_TURN = 500;
 
 export interface HousekeepingParts {
   readonly clock: Clock;
@@ -23,6 +27,8 @@ export interface HousekeepingParts {
 export class Housekeeping {
   private nextSweepMs: number;
   private nextRetentionMs: number;
+  /** The slot that retention looks at next; -1 between its rounds. */
+  private retainFrom = -1;
 
   constructor(private readonly parts: HousekeepingParts) {
     const nowMs = parts.clock.monotonicMs();
@@ -30,8 +36,8 @@ export class Housekeeping {
     this.nextRetentionMs = nowMs + parts.retentionCheckMs;
   }
 
-  /** Does what is due. To be called while nothing is staged: segments may go. */
-  run(): void {
+  /** Does what is due. To be called while nothing is staged: segments may go. True where there is more to do at once. */
+  run(): boolean {
     const { clock, openFiles, retentionCheckMs } = this.parts;
     const nowMs = clock.monotonicMs();
     if (nowMs >= this.nextSweepMs) {
@@ -40,8 +46,9 @@ export class Housekeeping {
     }
     if (nowMs >= this.nextRetentionMs) {
       this.nextRetentionMs = nowMs + retentionCheckMs;
-      this.retain(clock.nowMs());
+      this.retainFrom = 0;
     }
+    return this.retainFrom >= 0 && this.retainSome(clock.nowMs());
   }
 
   /** When {@link run} has something to do next, by the clock that never goes back. */
@@ -50,25 +57,59 @@ export class Housekeeping {
     return Math.min(this.nextSweepMs, this.nextRetentionMs);
   }
 
-  private retain(nowMs: number): void {
-    const { partitions, notices, show, fail } = this.parts;
-    for (const partition of partitions) {
-      if (partition?.log == null || partition.state !== 'online') continue;
-      const { log, spec, config } = partition;
-      try {
-        log.expireProducers(nowMs);
-        const garbage = log.deleteExpired(nowMs);
-        if (garbage.length === 0) continue;
-        notices.garbage(garbage, config.fileDeleteDelayMs);
-        notices.info(
-          { topic: spec.topic, partition: spec.index, logStartOffset: log.logStartOffset },
-          'old segments were retired',
-        );
-        show(partition);
-      } catch (error) {
-        if (!(error instanceof StorageError)) throw error;
-        fail(partition, error.message);
-      }
+  /** Goes on with the round where it stopped; false where that was its end. */
+  private retainSome(nowMs: number): boolean {
+    const { partitions } = this.parts;
+    let segments = 0;
+    const last = Math.min(partitions.length, this.retainFrom + PARTITIONS_PER_TURN);
+    while (this.retainFrom < last && segments < SEGMENTS_PER_TURN) {
+      const retired = this.retain(partitions[this.retainFrom], nowMs, SEGMENTS_PER_TURN - segments);
+      segments += retired;
+      // Where the bound was reached, more of the same log may be due.
+      if (segments < SEGMENTS_PER_TURN) this.retainFrom++;
     }
+    if (this.retainFrom < partitions.length) return true;
+    this.retainFrom = -1;
+    return false;
+  }
+
+  /** Retires up to `segmentsMax` segments of one log; returns how many those were. */
+  private retain(partition: ShardPartition | null, nowMs: number, segmentsMax: number): number {
+    if (partition?.log == null || partition.state !== 'online') return 0;
+    const { log } = partition;
+    try {
+      log.expireProducers(nowMs);
+      const reasons = log.expired(nowMs).slice(0, segmentsMax);
+      let segments = 0;
+      for (let from = 0; from < reasons.length; ) {
+        let to = from + 1;
+        while (reasons[to] === reasons[from]) to++;
+        const retired = this.retireFirst(partition, to - from, reasons[from]);
+        segments += retired;
+        if (retired < to - from) break;
+        from = to;
+      }
+      return segments;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.parts.fail(partition, error.message);
+      return 0;
+    }
+  }
+
+  private retireFirst(partition: ShardPartition, count: number, reason: RetentionReason): number {
+    const { notices, show } = this.parts;
+    const { log, spec, config } = partition;
+    if (log === null) return 0;
+    const retired = log.retireFirst(count);
+    if (retired.segments === 0) return 0;
+    notices.retired(retired, spec.topic, reason, config.fileDeleteDelayMs);
+    const { segments, bytes } = retired;
+    notices.info(
+      { topic: spec.topic, partition: spec.index, reason, segments, bytes, logStartOffset: log.logStartOffset },
+      'old segments were deleted',
+    );
+    show(partition);
+    return segments;
   }
 }

@@ -1,12 +1,16 @@
 /** What a shard says unasked, in words of its own: log lines, states, what may be flushed or deleted elsewhere. Shard thread. */
 import type { Logger } from '../base/logger.js';
 import type { Offset } from '../base/units.js';
+import type { RetentionReason, Retired } from '../log/retention.js';
 import type { CounterName, LabelsOf } from '../metrics/instruments.js';
 import { writeNotice } from '../ring/completions.js';
 import type { RingProducer } from '../ring/spsc-ring.js';
 
 /** Retired files named in one notice: whatever is said must fit into the ring. */
 const PATHS_PER_NOTICE = 1000;
+
+/** What had a segment deleted: a setting by its name, or a request. */
+export type DeletionReason = RetentionReason | 'DeleteRecords';
 
 export class ShardNotices implements Logger {
   constructor(private readonly completions: RingProducer) {}
@@ -36,11 +40,14 @@ export class ShardNotices implements Logger {
     writeNotice(this.completions, { kind: 'sealed', slot, segmentBase, path });
   }
 
-  /** Files or folders that were renamed out of the way. */
-  garbage(paths: readonly string[], delayMs: number): void {
+  /** Segments were taken out of a log: told, counted, and their files left to be deleted after `delayMs`. */
+  retired({ segments, bytes, paths }: Retired, topic: string, reason: DeletionReason, delayMs: number): void {
+    if (segments === 0) return;
+    this.count('millrace_segments_deleted_total', { topic, reason }, segments);
+    this.count('millrace_deleted_bytes_total', { topic, reason }, bytes);
     for (let from = 0; from < paths.length; from += PATHS_PER_NOTICE) {
       const part = paths.slice(from, from + PATHS_PER_NOTICE);
-      writeNotice(this.completions, { kind: 'garbage', paths: part, delayMs });
+      writeNotice(this.completions, { kind: 'garbage', paths: part, bytes: from === 0 ? bytes : 0, delayMs });
     }
   }
 

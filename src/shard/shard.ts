@@ -121,9 +121,9 @@ export class Shard {
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
     if (this.betweenTurns.length > 0) for (const act of this.betweenTurns.splice(0)) act();
     const worked = this.lifecycle.work();
-    this.housekeeping.run();
+    const swept = this.housekeeping.run();
     completions.commit();
-    return polled > 0 || worked;
+    return polled > 0 || worked || swept;
   }
 
   // --- appends
@@ -379,7 +379,7 @@ export class Shard {
 
   private deleteRecords(requestId: number, partition: ShardPartition | null | undefined, wanted: number): void {
     this.reply(requestId, partition, (log) => {
-      const { row, config } = partition as ShardPartition;
+      const { row, config, spec } = partition as ShardPartition;
       const offset = wanted === -1 ? row.highWatermark : wanted;
       if (offset < 0 || offset > row.highWatermark) return { error: 'OFFSET_OUT_OF_RANGE' };
       // A log start that is on disk in front of an end that is not would leave a log that ends before it begins.
@@ -388,7 +388,7 @@ export class Shard {
         const { failure } = partition as ShardPartition;
         if (failure !== null) return { error: 'KAFKA_STORAGE_ERROR', message: failure };
       }
-      this.notices.garbage(log.deleteRecordsBefore(offset), config.fileDeleteDelayMs);
+      this.notices.retired(log.deleteRecordsBefore(offset), spec.topic, 'DeleteRecords', config.fileDeleteDelayMs);
       this.show(partition as ShardPartition);
       return { error: 'NONE', offset: log.logStartOffset };
     });

@@ -41,7 +41,7 @@ function live(files: FakeFileSystem, told: Told): void {
   for (let i = 0; i < 6; i++) send(3);
   // The log start is written down before it counts.
   told.logStart = 9;
-  for (const path of log.deleteRecordsBefore(9)) files.unlink(path);
+  for (const path of log.deleteRecordsBefore(9).paths) files.unlink(path);
   send(2);
   log.roll();
   flush(files, log);

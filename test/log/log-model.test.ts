@@ -151,7 +151,7 @@ class DeleteRecords implements Step {
   check = (model: Model): boolean => model.flushedEnd > model.logStart;
   run(model: Model, { files, log }: World): void {
     const offset = model.logStart + Math.floor(this.share * (model.flushedEnd - model.logStart));
-    for (const path of log.deleteRecordsBefore(offset)) files.unlink(path);
+    for (const path of log.deleteRecordsBefore(offset).paths) files.unlink(path);
     model.logStart = offset;
   }
   toString = (): string => `deleteRecords(${this.share})`;

@@ -165,7 +165,7 @@ describe('a log', () => {
     const files = new FakeFileSystem();
     const log = openLog(files, { config: { segmentBytesMax: 8000 } });
     for (let i = 0; i < 30; i++) append(log, { values: [big('d')] });
-    const renamed = log.deleteRecordsBefore(17);
+    const renamed = log.deleteRecordsBefore(17).paths;
     assert.equal(log.logStartOffset, 17);
     assert.ok(renamed.length >= 6);
     assert.ok(renamed.every((path) => path.endsWith('.deleted') && files.exists(path)));
@@ -178,7 +178,7 @@ describe('a log', () => {
     assert.equal(again.logStartOffset, 17);
     assert.equal(again.logEndOffset, 30);
     assert.ok(files.paths().every((path) => !path.endsWith('.deleted')));
-    assert.deepEqual(again.deleteRecordsBefore(3), []);
+    assert.deepEqual(again.deleteRecordsBefore(3).paths, []);
   });
 
   it('keeps its end when retention has taken everything', () => {
@@ -186,8 +186,10 @@ describe('a log', () => {
     const log = openLog(files, { config: { segmentBytesMax: 8000, retentionMs: 1000 } });
     for (let i = 0; i < 10; i++) append(log, { values: [big('e')] });
     flush(files, log);
-    assert.deepEqual(log.deleteExpired(1_700_000_000_500), []);
-    assert.ok(log.deleteExpired(1_700_000_002_000).length > 0);
+    assert.deepEqual(log.expired(1_700_000_000_500), []);
+    const reasons = log.expired(1_700_000_002_000);
+    assert.deepEqual(new Set(reasons), new Set(['retention.ms']));
+    assert.equal(log.retireFirst(reasons.length).segments, reasons.length);
     assert.equal(log.logStartOffset, 10);
     files.crash(() => 0);
     const again = openLog(files, { logStartOffset: 10 });

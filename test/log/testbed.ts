@@ -19,6 +19,7 @@ export const testConfig: LogConfig = {
   flushIntervalMs: 1000,
   segmentBytesMax: 1024 * 1024,
   segmentMs: 7 * 24 * 3600 * 1000,
+  segmentJitterMs: 0,
   indexBytesMax: 10 * 1024 * 1024,
   indexIntervalBytes: 4096,
   // Small, so that small logs have some.
@@ -31,6 +32,7 @@ export const testConfig: LogConfig = {
   deleted: true,
   retentionMs: -1,
   retentionBytes: -1,
+  retentionTime: 'arrival',
   fileDeleteDelayMs: 0,
   producerIdExpirationMs: 86_400_000,
 };
