@@ -64,7 +64,7 @@ export function examineSegment(
   const range = { fd, end: segment.writtenBytes, baseOffset: segment.baseOffset, offsetLimit: nextBaseOffset };
   const scan = new SegmentScan(files, window, range, () => {});
   while (!scan.run(Number.MAX_SAFE_INTEGER));
-  segment.damaged.length = 0;
+  segment.forgetDamagedBytes();
   segment.damaged.push(...scan.damaged);
   if (scan.validEnd < segment.writtenBytes) {
     segment.damaged.push({

@@ -43,8 +43,8 @@ export interface FileSystem {
   readFile(path: string): Buffer;
   /** Old content or new, never a mixture: written aside, synced, renamed, folder synced. `durable` false leaves the syncs out. */
   writeFileAtomically(path: string, bytes: Uint8Array, durable?: boolean): void;
-  /** Drops the file's clean pages from memory, so that the next read asks the disk. Does nothing where that is impossible. */
-  dropCache(fd: number): void;
+  /** Drops the file's clean pages from `position` on from memory, so that the next read asks the disk. Does nothing where that is impossible. */
+  dropCache(fd: number, position: number): void;
 }
 
 const openFlags: Record<OpenMode, number> = {
@@ -55,6 +55,9 @@ const openFlags: Record<OpenMode, number> = {
 
 /** What is written aside gets this behind its name until it is renamed; left-overs of a crash are removed at the next open. */
 export const ASIDE_SUFFIX = '.tmp';
+
+/** Linux keeps pages in runs of up to so many bytes, and drops none of which a part is to stay. */
+const LARGEST_FOLIO_BYTES = 2 * 1024 * 1024;
 
 export const nodeFileSystem: FileSystem = {
   open: (path, mode) => fs.openSync(path, openFlags[mode], 0o644),
@@ -113,5 +116,7 @@ export const nodeFileSystem: FileSystem = {
     fs.renameSync(aside, path);
     if (durable) this.fsyncDirectory(dirname(path));
   },
-  dropCache: (fd) => fadviseDontNeed(fd),
+  dropCache(fd, position) {
+    if (available.fadvise) fadviseDontNeed(fd, position - (position % LARGEST_FOLIO_BYTES));
+  },
 };

@@ -147,7 +147,7 @@ function placeBehind(
 ): LogPlace | null {
   const segment = log.segments[index];
   if (cutOffset >= 0) return { offset: cutOffset, segmentBase: segment.baseOffset, position: cut };
-  if (cut !== end) return null;
+  if (cut !== end || segment.damaged.some((range) => range.position === cut)) return null;
   const following = log.segments[index + 1];
   if (following !== undefined && following.baseOffset <= limit && end === segment.writtenBytes) {
     return { offset: following.baseOffset, segmentBase: following.baseOffset, position: 0 };

@@ -78,10 +78,13 @@ export class PartitionFolder {
     this.files.unlink(snapshotPathAt(this.path, offset));
   }
 
-  /** A folder with another topic's id is what a deleted topic of the same name left behind: it is renamed, never served. */
-  putStrangerAside(log: Logger): void {
+  /**
+   * A folder with another topic's id is what a deleted topic of the same name left behind: it is renamed, never served.
+   * Returns whether there was one.
+   */
+  putStrangerAside(log: Logger): boolean {
     const id = readPartitionTopicId(this.files, this.path);
-    if (id === null || id === this.topicId) return;
+    if (id === null || id === this.topicId) return false;
     const aside = this.nameBeside(id, 'stray');
     log.warn(
       { folder: this.path, renamedTo: aside },
@@ -89,6 +92,7 @@ export class PartitionFolder {
     );
     this.files.rename(this.path, aside);
     this.files.fsyncDirectory(dirname(this.path));
+    return true;
   }
 
   /** Renames the folder to what Kafka calls one that waits to be deleted, durably. Returns its new path, if it existed. */

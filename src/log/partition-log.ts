@@ -46,7 +46,6 @@ import { StagedTurn } from './staged-turn.js';
 import { onDisk, StorageError } from './storage-error.js';
 
 const OFFSET_SPAN_MAX = 0x7fffffff;
-const RECOVERY_SLICE_BYTES = 64 * 1024 * 1024;
 
 export interface PartitionLogOptions {
   readonly files: FileSystem;
@@ -123,19 +122,29 @@ export class PartitionLog {
    */
   static open(options: PartitionLogOptions): PartitionLog {
     const log = new PartitionLog(options);
-    onDisk('open', options.directory, () => log.load(options.clean, options.recoveryPoint));
+    onDisk('open', options.directory, () => log.load(options.clean));
     return log;
   }
 
-  private load(clean: boolean, recoveryPoint: Offset): void {
+  private load(clean: boolean): void {
     const { files, directory } = this;
-    this.folder.putStrangerAside(this.log);
+    const { recoveryPoint, logStartOffset } = this.options;
+    // What was known of a log of another topic says nothing about this one.
+    const knownEnd = this.folder.putStrangerAside(this.log) ? 0 : Math.max(recoveryPoint, logStartOffset);
+    if (knownEnd === 0) this.startOffset = 0;
     const found = readLogFolder(files, directory, this.log);
     this.folder.begin(found.snapshots);
     this.segments.splice(0, this.segments.length, ...found.segments);
     this.producers.clear();
     if (this.segments.length === 0) {
-      this.finishOpening(this.startOffset);
+      if (knownEnd > 0) {
+        throw new StorageError(
+          `${directory} held records up to offset ${knownEnd} and now holds none: bring the folder back (is its disk ` +
+            'mounted?), or delete the topic and make it anew.',
+          directory,
+        );
+      }
+      this.finishOpening(0);
       return;
     }
     const damageIsKnown = readDamage(files, directory, this.segments);
@@ -145,7 +154,7 @@ export class PartitionLog {
     const active = this.segments[this.segments.length - 1];
     if (clean && damageIsKnown) {
       const endOffset = openActiveSegment(files, this.search, active, this.config.indexIntervalBytes);
-      if (endOffset !== null) {
+      if (endOffset !== null && endOffset >= recoveryPoint) {
         restoreProducers(this.restoreParts(), this.producers, endOffset);
         this.finishOpening(endOffset);
         return;
@@ -155,7 +164,7 @@ export class PartitionLog {
         'The last segment is not as it was left and is checked from its beginning.',
       );
     }
-    const flushedEnd = clean ? active.baseOffset : recoveryPoint;
+    const flushedEnd = clean ? Math.max(active.baseOffset, recoveryPoint) : recoveryPoint;
     this.recovery = new Recovery(
       {
         ...this.restoreParts(),
@@ -187,7 +196,7 @@ export class PartitionLog {
     if (first !== undefined && endOffset < this.startOffset) {
       throw new StorageError(
         `${this.directory} ends at offset ${endOffset}, but its log is said to start at ${this.startOffset}: records are ` +
-          'missing, and what is left is not touched. Bring the files back, or remove the folder to begin empty.',
+          'missing, and what is left is not touched. Bring the files back, or delete the topic and make it anew.',
         this.directory,
       );
     }
@@ -250,31 +259,10 @@ export class PartitionLog {
     this.progress.settle(this.clock.monotonicMs());
   }
 
-  /** Closes all files without flushing; nothing may be asked of this log any more, except {@link reopenAfterFailure}. */
+  /** Closes all files without flushing; nothing may be asked of this log any more. */
   abandon(): void {
     this.failure ??= new StorageError(`${this.directory} was abandoned`, this.directory);
     this.openFiles.closeUnder(this.directory);
-  }
-
-  /** Makes the next reads come from the disk itself: after a failed flush memory may hold what the disk does not. */
-  dropCache(): void {
-    const { files } = this;
-    for (const segment of this.segments) {
-      if (!files.exists(segment.path)) continue;
-      onDisk('drop the cached pages of', segment.path, () => {
-        const fd = files.open(segment.path, 'read');
-        files.dropCache(fd);
-        files.close(fd);
-      });
-    }
-  }
-
-  /** Forgets everything and reads the log again from the disk, as after a crash. @throws StorageError */
-  reopenAfterFailure(): void {
-    this.abandon();
-    this.dropCache();
-    onDisk('open', this.directory, () => this.load(false, this.progress.flushed.offset));
-    while (!this.recoverSlice(RECOVERY_SLICE_BYTES));
   }
 
   /** Renames the folder out of the way, durably. Returns what is to be deleted; the log is of no use any more. */

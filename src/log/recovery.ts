@@ -7,11 +7,15 @@
  * is valid behind it is kept and served. One exception: where the flush mode lets the operating system write in any order,
  * a hole that was never written is no damage but the end of what survived the power; what came behind it is put aside, so
  * that a log is always a prefix of what it was.
+ *
+ * Behind what is known to have been flushed a flush may have failed, of this process or of one that was killed before it
+ * could say so. Linux reports that once and keeps the pages, called clean, as if they were on the disk: so they are dropped
+ * from memory, and what is checked is what the disk has. It costs reading again what came since the last checkpoint.
  */
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
 import type { FlushMode } from '../config/log-config.js';
 import { BATCH_HEADER_BYTES } from '../record/batch-layout.js';
-import { baseOffsetOf, leaderEpochOf, producerIdOf } from '../record/record-batch.js';
+import { baseOffsetOf, lastOffsetOf, leaderEpochOf, producerIdOf } from '../record/record-batch.js';
 import { writeDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import type { LeaderEpochs } from './leader-epochs.js';
@@ -104,16 +108,19 @@ export class Recovery {
     const { files, openFiles, segments, epochs, producers, config, clock } = this.parts;
     const next = segments[this.index + 1];
     const nowMs = clock.nowMs();
-    segment.damaged.length = 0;
+    segment.forgetDamagedBytes();
     segment.startIndexes();
     let assigned: LeaderEpoch = -1;
+    const fd = openFiles.descriptor(segment.path, 'write');
+    let isOnDisk = segment.baseOffset < this.flushedEnd;
+    if (!isOnDisk) this.believeTheDiskOnly(segment, fd, 0);
     const range = {
-      fd: openFiles.descriptor(segment.path, 'write'),
+      fd,
       end: segment.writtenBytes,
       baseOffset: segment.baseOffset,
       offsetLimit: Math.min(next?.baseOffset ?? Number.POSITIVE_INFINITY, segment.baseOffset + OFFSET_SPAN_MAX),
     };
-    return new SegmentScan(files, openFiles.recoveryWindow, range, (bytes, at, position, size) => {
+    const scan = new SegmentScan(files, openFiles.recoveryWindow, range, (bytes, at, position, size) => {
       segment.note(bytes, at, position, size, config.indexIntervalBytes);
       const epoch = leaderEpochOf(bytes, at);
       if (epoch > assigned) {
@@ -121,7 +128,21 @@ export class Recovery {
         assigned = epoch;
       }
       if (producerIdOf(bytes, at) >= 0) producers.append(bytes, at, nowMs);
+      if (isOnDisk && lastOffsetOf(bytes, at) + 1 >= this.flushedEnd) {
+        isOnDisk = false;
+        this.believeTheDiskOnly(segment, fd, position + size);
+        scan.forgetAhead();
+      }
     });
+    return scan;
+  }
+
+  /** What was written and not flushed is brought to disk first, so that nothing but what failed to get there is dropped. */
+  private believeTheDiskOnly(segment: Segment, fd: number, position: FilePosition): void {
+    const { files } = this.parts;
+    if (position >= segment.writtenBytes) return;
+    onDisk('flush', segment.path, () => files.fdatasync(fd));
+    onDisk('drop the cached pages of', segment.path, () => files.dropCache(fd, position));
   }
 
   private finishSegment(segment: Segment, scan: SegmentScan): void {
@@ -133,15 +154,17 @@ export class Recovery {
     if (hole !== null) this.cutAtHole(segment, hole, fd);
     const next = segments[this.index + 1];
     const tailBytes = segment.writtenBytes - scan.validEnd;
-    if (hole === null && tailBytes > 0 && next === undefined && scan.nextOffset < this.flushedEnd) {
-      // Not torn: it was whole once, and somebody was told. Its offsets are given to nobody else.
+    if (hole === null && next === undefined && scan.nextOffset < this.flushedEnd) {
+      // Not torn: it was whole once, and somebody was told. Its offsets are given to nobody else, even where no byte is left.
       const startOffset = scan.nextOffset;
-      segment.damaged.push({
-        position: scan.validEnd,
-        endPosition: segment.writtenBytes,
-        startOffset,
-        endOffset: this.flushedEnd,
-      });
+      if (segment.damagedFor(startOffset) === undefined) {
+        segment.damaged.push({
+          position: scan.validEnd,
+          endPosition: segment.writtenBytes,
+          startOffset,
+          endOffset: this.flushedEnd,
+        });
+      }
       this.endOffset = this.flushedEnd;
     } else if (hole === null && tailBytes > 0 && next === undefined) {
       const isRoom = this.isRoom(segment, scan, fd);

@@ -61,6 +61,11 @@ export class SegmentScan {
     return true;
   }
 
+  /** What was read ahead of the batch that is being visited is read again. */
+  forgetAhead(): void {
+    this.filledTo = this.filledFrom;
+  }
+
   private takeBatch(): void {
     const { position } = this;
     const size = this.validSizeAt(position, this.range.end);

@@ -167,6 +167,12 @@ export class Segment {
     return this.damaged.find((range) => offset >= range.startOffset && offset < range.endOffset);
   }
 
+  /** Before it is checked anew. Lost records that left no byte behind cannot be found again by looking: those stay known. */
+  forgetDamagedBytes(): void {
+    const gone = this.damaged.filter((range) => range.position === range.endPosition);
+    this.damaged.splice(0, this.damaged.length, ...gone);
+  }
+
   /** The first damaged byte behind `position`, or `end`. */
   soundUntil(position: FilePosition, end: FilePosition): FilePosition {
     let until = end;

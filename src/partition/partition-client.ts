@@ -61,8 +61,8 @@ export class PartitionClient implements Partitions {
   /** What the earlier run knew of logs that were not opened yet: a topic that is made anew under the same name begins afresh. */
   private readonly recoveryPoints: Map<string, Offset>;
   private readonly logStartOffsets: Map<string, Offset>;
-  private checkpointUnderWay: Promise<void> = Promise.resolve();
-  private nextCheckpoint: Promise<void> | null = null;
+  private checkpointUnderWay: Promise<boolean> = Promise.resolve(true);
+  private nextCheckpoint: Promise<boolean> | null = null;
 
   constructor(private readonly options: PartitionClientOptions) {
     this.recoveryPoints = new Map(options.earlier.recoveryPoints);
@@ -283,7 +283,7 @@ export class PartitionClient implements Partitions {
     const reply = await this.ask(handle, { kind: 'deleteRecords', offset });
     if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
     // What was deleted must not be back after a crash.
-    await this.checkpoint();
+    if (!(await this.checkpoint())) throw new KafkaError('KAFKA_STORAGE_ERROR', 'the log start could not be saved');
     return reply.offset ?? -1;
   }
 
@@ -318,7 +318,8 @@ export class PartitionClient implements Partitions {
     const garbage = reply.garbage ?? [];
     if (garbage.length > 0) void this.options.sideJobs.delete(garbage);
     // What is saved of this log must not be taken for that of the next one with its name.
-    await this.checkpoint();
+    if (!(await this.checkpoint()))
+      throw new KafkaError('KAFKA_STORAGE_ERROR', 'the checkpoints still name the deleted log');
   }
 
   onProgress(handle: PartitionHandle, listener: () => void): () => void {
@@ -332,18 +333,18 @@ export class PartitionClient implements Partitions {
     for (const entry of this.pool.entries()) {
       const { topic, index, spec, state } = entry;
       if (state === 'removed') continue;
-      // A log that is not open is scanned from where it was opened, but what was deleted from it stays deleted.
+      // The row of a log that is not open says where it stood: what was flushed, and what was deleted, stays so.
       const row = this.watermarks(entry);
-      const flushedEndOffset = state === 'online' ? row.flushedEndOffset : spec.recoveryPoint;
+      const flushedEndOffset = Math.max(spec.recoveryPoint, row.flushedEndOffset);
       yield { topic, index, flushedEndOffset, logStartOffset: Math.max(spec.logStartOffset, row.logStartOffset) };
     }
   }
 
   /**
    * Saves where each log stands, off this thread: one at a time, each with what is known when it begins, so that nothing
-   * older ends up over something newer. Who comes while one is under way shares the next.
+   * older ends up over something newer. Who comes while one is under way shares the next. False where the disk refused it.
    */
-  checkpoint(): Promise<void> {
+  checkpoint(): Promise<boolean> {
     const { sideJobs, dataDirectory } = this.options;
     this.nextCheckpoint ??= this.checkpointUnderWay.then(() => {
       this.nextCheckpoint = null;

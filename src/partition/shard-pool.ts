@@ -216,8 +216,6 @@ export class ShardPool {
       if (entry === null) continue;
       seat.board.repair(entry.slot);
       if (entry.state === 'removed') continue;
-      // A log that was closed already may have been so for a flush that failed, and its thread has not read it again.
-      if (entry.state === 'offline') entry.spec = { ...entry.spec, readFromDisk: true };
       entry.state = 'offline';
       this.options.onState(entry);
     }

@@ -15,8 +15,8 @@ export interface SideJobs {
   delete(paths: readonly string[]): Promise<void>;
   /** Brings a file and its folder's entries to disk; false where that failed, or the file is gone. */
   flush(path: string): Promise<boolean>;
-  /** Saves where the logs stand. */
-  checkpoint(directory: string, progress: readonly object[]): Promise<void>;
+  /** Saves where the logs stand; false where that failed. */
+  checkpoint(directory: string, progress: readonly object[]): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -45,9 +45,9 @@ export function createSideJobs(entry: URL, logger: Logger): SideJobs {
     async delete(paths) {
       await run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk');
     },
-    async checkpoint(directory, progress) {
+    checkpoint(directory, progress) {
       const what = 'could not save where the logs stand; a start after a crash scans more';
-      await run({ kind: 'checkpoint', directory, progress }, what);
+      return run({ kind: 'checkpoint', directory, progress }, what);
     },
     close: async () => {
       await (await pool)?.close();

@@ -39,8 +39,6 @@ export interface OpenRequest {
   readonly logStartOffset: Offset;
   /** True after a clean stop: nothing needs to be scanned. */
   readonly clean: boolean;
-  /** A flush of it may have failed: what memory holds of its files must not be believed. */
-  readonly readFromDisk?: boolean;
 }
 
 /** The rare requests, told apart by `kind`; each is answered by one REPLY completion with the same request id. */

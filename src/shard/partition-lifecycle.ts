@@ -35,11 +35,6 @@ export class PartitionLifecycle {
   open(partition: ShardPartition): void {
     try {
       partition.log = this.openLog(partition.spec, partition);
-      if (partition.spec.readFromDisk === true) {
-        partition.log.dropCache();
-        partition.log.abandon();
-        partition.log = this.openLog(partition.spec, partition);
-      }
       this.recovering.push(partition);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -113,7 +108,6 @@ export class PartitionLifecycle {
       if (partition.reopenAtMs > nowMs) continue;
       this.offline.delete(partition);
       try {
-        partition.log?.dropCache();
         const { flushedEndOffset, logStartOffset } = partition.row;
         const spec = {
           ...partition.spec,

@@ -263,9 +263,14 @@ export class FakeFileSystem implements FileSystem {
     if (durable) this.fsyncDirectory(dirname(path));
   }
 
-  dropCache(fd: number): void {
+  dropCache(fd: number, position: number): void {
     const { inode } = this.file(fd);
-    if (inode.pending.length === 0) inode.content = Buffer.from(inode.durable);
+    if (inode.pending.length > 0) return;
+    // The kernel still knows how long the file was; what was never stored of it reads as zeros.
+    const onDisk = Buffer.alloc(inode.content.length);
+    inode.durable.copy(onDisk);
+    inode.content.copy(onDisk, 0, 0, position);
+    inode.content = onDisk;
   }
 
   private file(fd: number): { inode: Inode; path: string } {

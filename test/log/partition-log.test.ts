@@ -373,8 +373,8 @@ describe('a disk that fails', () => {
     assert.throws(() => log.write(), StorageError);
     files.before = () => {};
     assert.equal(append(log).error, 'KAFKA_STORAGE_ERROR');
-    log.reopenAfterFailure();
-    assert.equal(append(log).baseOffset, 1);
+    const again = openLog(files, { recoveryPoint: 1 });
+    assert.equal(append(again).baseOffset, 1);
   });
 
   it('is asked itself after a failed flush: what it never stored is not served', () => {
@@ -388,8 +388,66 @@ describe('a disk that fails', () => {
     };
     assert.throws(() => flush(files, log));
     files.before = () => {};
-    log.reopenAfterFailure();
-    assert.equal(log.logEndOffset, 1);
-    assert.equal(log.flushedEndOffset, 1);
+    assert.equal(openLog(files, { recoveryPoint: 1 }).flushedEndOffset, 1);
+  });
+
+  it('gives the offsets of flushed records that are gone to nobody else', () => {
+    for (const clean of [false, true]) {
+      const files = new FakeFileSystem();
+      const log = openLog(files);
+      for (let i = 0; i < 3; i++) append(log);
+      flush(files, log);
+      log.close();
+      const path = `${DIRECTORY}/00000000000000000000.log`;
+      files.setContent(path, files.content(path).subarray(0, files.content(path).length / 3));
+      const next = openLog(files, { recoveryPoint: 3, clean });
+      assert.equal(next.logEndOffset, 3);
+      assert.deepEqual(readAll(files, next).refused, [1, 2]);
+      assert.equal(append(next).baseOffset, 3);
+      next.close();
+      for (const wasClean of [true, false]) {
+        const last = openLog(files, { recoveryPoint: 4, clean: wasClean });
+        assert.deepEqual(readAll(files, last).refused, [1, 2]);
+        assert.equal(last.logEndOffset, 4);
+        last.close();
+      }
+    }
+  });
+
+  it('does not stand empty where records were', () => {
+    const files = new FakeFileSystem();
+    assert.throws(() => openLog(files, { recoveryPoint: 7 }), /held records up to offset 7 and now holds none/);
+    assert.throws(() => openLog(files, { logStartOffset: 2 }), StorageError);
+    assert.throws(() => openLog(files, { recoveryPoint: 7, clean: true }), StorageError);
+  });
+
+  it('begins at 0 where what is known of the folder was another topic’s', () => {
+    const files = new FakeFileSystem();
+    const other = openLog(files, { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ' });
+    append(other);
+    flush(files, other);
+    other.close();
+    const log = openLog(files, { recoveryPoint: 1, logStartOffset: 1 });
+    assert.deepEqual([log.logStartOffset, log.logEndOffset], [0, 0]);
+    assert.equal(append(log).baseOffset, 0);
+  });
+
+  it('is asked itself after a failed flush that nobody lived to tell of', () => {
+    for (const recoveryPoint of [0, 1]) {
+      const files = new FakeFileSystem();
+      const log = openLog(files);
+      append(log);
+      flush(files, log);
+      append(log);
+      files.before = (operation) => {
+        if (operation === 'fdatasync') throw systemError('EIO');
+      };
+      assert.throws(() => flush(files, log));
+      files.kill();
+      // The checkpoint may be older than the last flush that worked, and memory still holds both batches.
+      const next = openLog(files, { recoveryPoint });
+      assert.equal(next.logEndOffset, 1);
+      assert.equal(append(next).baseOffset, 1);
+    }
   });
 });

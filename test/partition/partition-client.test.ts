@@ -36,7 +36,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
       readAhead: async () => {},
       flush: async () => true,
       delete: async () => {},
-      checkpoint: async () => {},
+      checkpoint: async () => true,
       close: async () => {},
     },
     onFatal: tellFatal,

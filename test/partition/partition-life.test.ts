@@ -26,7 +26,7 @@ interface Options {
   readonly checkpoint?: SideJobs['checkpoint'];
 }
 
-function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async () => {} }: Options = {}) {
+function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async () => true }: Options = {}) {
   const folder = temporaryFolder('partition-life');
   const segmentFiles = new SegmentFiles();
   const client = new PartitionClient({
@@ -71,8 +71,9 @@ test('a topic that is made anew begins at offset 0, wherever an earlier run left
   const { client, open } = start(t, {
     earlier: { recoveryPoints: new Map([['t 0', 50]]), logStartOffsets: new Map([['t 0', 30]]) },
   });
-  const old = await open();
-  assert.equal(client.watermarks(old).logStartOffset, 30);
+  const old = client.open({ topic: 't', topicId: IDS[0], index: 0, config });
+  await assert.rejects(client.opened(old), /t-0 held records up to offset 50 and now holds none/);
+  assert.equal(old.state, 'offline', 'and no empty log stands where they were');
   await client.remove(old);
   const made = await open(IDS[1]);
   assert.equal(client.watermarks(made).logStartOffset, 0);
@@ -84,6 +85,7 @@ test('when a name is free again, no checkpoint speaks of the partition that had 
   const { client, open, append } = start(t, {
     checkpoint: async (_folder, progress) => {
       saved = progress;
+      return true;
     },
   });
   const handle = await open();
@@ -94,8 +96,21 @@ test('when a name is free again, no checkpoint speaks of the partition that had 
   assert.deepEqual(saved, []);
 });
 
+test('what cannot be saved of a deletion is not said to be deleted', async (t) => {
+  let saves = true;
+  const { client, open, append } = start(t, { checkpoint: async () => saves });
+  const handle = await open();
+  await append(handle, batch(5));
+  saves = false;
+  await assert.rejects(client.deleteRecords(handle, 3), { error: 'KAFKA_STORAGE_ERROR' });
+  saves = true;
+  assert.equal(await client.deleteRecords(handle, 3), 3);
+  saves = false;
+  await assert.rejects(client.remove(handle), { error: 'KAFKA_STORAGE_ERROR' });
+});
+
 test('checkpoints are written one after the other, each with what is known when it begins', async (t) => {
-  const begun: { progress: readonly object[]; end: () => void }[] = [];
+  const begun: { progress: readonly object[]; end: (saved: boolean) => void }[] = [];
   const { client, open, append } = start(t, {
     checkpoint: (_folder, progress) => new Promise((resolve) => begun.push({ progress, end: resolve })),
   });
@@ -108,10 +123,10 @@ test('checkpoints are written one after the other, each with what is known when 
   while (handles.some((handle) => client.watermarks(handle).logStartOffset < 4)) await client.endOfEpoch(handles[0], 0);
   await client.endOfEpoch(handles[0], 0);
   assert.equal(begun.length, 1, 'the second waits for the first');
-  begun[0].end();
+  begun[0].end(true);
   await periodic;
   while (begun.length < 2) await client.endOfEpoch(handles[0], 0);
-  begun[1].end();
+  begun[1].end(true);
   assert.deepEqual(await Promise.all(deleted), [4, 4, 4]);
   assert.equal(begun.length, 2, 'one serves all three');
   const starts = begun[1].progress.map((row) => (row as { logStartOffset: number }).logStartOffset);

@@ -75,7 +75,7 @@ export class ShardBench {
     config: LogConfig = ShardBench.config(),
     clean = true,
     logStartOffset = 0,
-    readFromDisk = false,
+    recoveryPoint = 0,
   ): number {
     return this.request(slot, {
       kind: 'open',
@@ -85,10 +85,9 @@ export class ShardBench {
       directory: `/data/t${slot}-0`,
       config,
       leaderEpoch: 0,
-      recoveryPoint: 0,
+      recoveryPoint,
       logStartOffset,
       clean,
-      readFromDisk,
     });
   }
 

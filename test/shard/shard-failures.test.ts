@@ -270,7 +270,7 @@ test('a thread that takes over a log whose flush had failed reads it from the di
   assert.equal(bench.errorOf(lost), 'KAFKA_STORAGE_ERROR');
   bench.files.before = () => {};
   const next = new ShardBench(bench.files);
-  next.open(0, ShardBench.config(), false, 0, true);
+  next.open(0, ShardBench.config(), false, 0, 1);
   next.settle();
   assert.equal(next.row(0).logEndOffset, 1, 'memory still holds the batch that never reached the disk');
 });
