@@ -39,7 +39,7 @@ interface Plain {
 
 const folder = join(projectRoot, '..', 'shared', 'reference', 'kafka-messages');
 /** A release's own file wins over the later one. */
-const subfolders = ['protocol-4.3.1-where-different', 'protocol', 'group-coordinator'];
+const subfolders = ['protocol-4.3.1-where-different', 'protocol', 'group-coordinator', 'share-coordinator'];
 
 function read(name: string): TheirMessage {
   const path = subfolders.map((each) => join(folder, each, `${name}.json`)).find(existsSync);

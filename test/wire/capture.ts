@@ -221,6 +221,35 @@ const walks: Record<string, Walk> = {
     ]);
     await java(`${tools}.TopicCommand`, bootstrap, ['--delete', '--topic', 'java']);
   },
+
+  async 'java-share'(bootstrap) {
+    const tools = 'org.apache.kafka.tools';
+    const topic = ['--topic', 'shared'];
+    const ofGroup = ['--group', 'shared-group'];
+    await java(`${tools}.TopicCommand`, bootstrap, ['--create', ...topic, '--partitions', '2']);
+    await java('kafka.admin.ConfigCommand', bootstrap, [
+      '--alter',
+      '--entity-type',
+      'groups',
+      '--entity-name',
+      'shared-group',
+      '--add-config',
+      'share.auto.offset.reset=earliest',
+    ]);
+    await java(`${tools}.ConsoleProducer`, bootstrap, topic, 'first line\nsecond line\nthird line\n');
+    const client = join(projectRoot, 'test/clients/java/ShareClient.java');
+    const share = (plan: string) =>
+      mustRun('java', ['-cp', kafkaClassPath(), client, bootstrap, 'shared-group', 'shared', '3', plan]);
+    await share('release,renew,accept');
+    await java(`${tools}.consumer.group.ShareGroupCommand`, bootstrap, ['--describe', ...ofGroup]);
+    await java(`${tools}.consumer.group.ShareGroupCommand`, bootstrap, ['--describe', '--members', ...ofGroup]);
+    const reset = ['--reset-offsets', '--to-earliest', ...ofGroup, ...topic, '--execute'];
+    await java(`${tools}.consumer.group.ShareGroupCommand`, bootstrap, reset);
+    await share('reject');
+    const forget = ['--delete-offsets', ...ofGroup, ...topic];
+    await java(`${tools}.consumer.group.ShareGroupCommand`, bootstrap, forget);
+    await java(`${tools}.consumer.group.ShareGroupCommand`, bootstrap, ['--delete', ...ofGroup]);
+  },
 };
 
 const API_VERSIONS = 18;
@@ -241,7 +270,8 @@ function choose(frames: readonly RecordedFrame[]): RecordedFrame[] {
   );
   const best = new Map<string, RecordedFrame>();
   for (const frame of frames) {
-    if (!answered.has(versionOf(frame))) continue;
+    // What brokers say to themselves comes the same way.
+    if (!answered.has(versionOf(frame)) || apiNames[frame.apiKey] === undefined) continue;
     const name = `${versionOf(frame)} ${frame.direction}`;
     const held = best.get(name);
     const rank = (candidate: RecordedFrame) =>
@@ -265,7 +295,7 @@ async function capture(client: string, walk: Walk): Promise<void> {
   }
   const rows = choose(proxy.frames).map((frame) =>
     JSON.stringify({
-      api: apiNames[frame.apiKey] ?? String(frame.apiKey),
+      api: apiNames[frame.apiKey],
       apiKey: frame.apiKey,
       version: frame.version,
       direction: frame.direction,

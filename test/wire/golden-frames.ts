@@ -82,4 +82,10 @@ export const apiNames: Readonly<Record<number, string>> = {
   74: 'ListConfigResources',
   75: 'DescribeTopicPartitions',
   76: 'ShareGroupHeartbeat',
+  77: 'ShareGroupDescribe',
+  78: 'ShareFetch',
+  79: 'ShareAcknowledge',
+  90: 'DescribeShareGroupOffsets',
+  91: 'AlterShareGroupOffsets',
+  92: 'DeleteShareGroupOffsets',
 };
