@@ -285,6 +285,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
           return internalLog(topic.partitions[partition]);
         },
         offsetsPartitions: topics.get(OFFSETS_TOPIC)?.partitions.length ?? config.get('offsets.topic.num.partitions'),
+        shareStates: { forget: async () => 'NONE' },
       });
       const services: Services = {
         get config() {

@@ -167,10 +167,13 @@ export class BrokerConfig {
       const complaint = this.checkGroupConfig(name, text);
       if (complaint) return complaint;
     }
-    const intervalMs = this.groupValue('consumer.heartbeat.interval.ms', settings);
-    const sessionMs = this.groupValue('consumer.session.timeout.ms', settings);
-    if (intervalMs < sessionMs) return null;
-    return `consumer.heartbeat.interval.ms (${intervalMs}) must be below consumer.session.timeout.ms (${sessionMs}).`;
+    for (const kind of ['consumer', 'share'] as const) {
+      const intervalMs = this.groupValue(`${kind}.heartbeat.interval.ms`, settings);
+      const sessionMs = this.groupValue(`${kind}.session.timeout.ms`, settings);
+      if (intervalMs < sessionMs) continue;
+      return `${kind}.heartbeat.interval.ms (${intervalMs}) must be below ${kind}.session.timeout.ms (${sessionMs}).`;
+    }
+    return null;
   }
 
   /** The value that holds for a topic with these settings of its own: its own, else the broker's, else the default. */

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { GiB, KiB, MiB } from '../base/units.js';
 import { boolean, choice, double, INT_MAX, int, LONG_MAX, list, long, type Setting, string } from './setting.js';
+import { shareSettings } from './share-settings.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -375,6 +376,7 @@ export const brokerSettings = {
     words: ['uniform', 'range'],
     doc: 'What assigns partitions in consumer groups; the first where no member asks for another.',
   }),
+  ...shareSettings,
 
   // ---- Network
   'socket.request.max.bytes': int({ default: 100 * MiB, min: 1024, doc: 'Largest request.' }),

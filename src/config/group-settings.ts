@@ -1,6 +1,6 @@
 /** Every setting that a group may have of its own, with the broker setting that it follows and those that bound it. Main thread. */
 import type { BrokerSettingName } from './broker-settings.js';
-import { int, type Setting, type SettingValue } from './setting.js';
+import { BadValueError, boolean, choice, int, type Setting, type SettingValue } from './setting.js';
 import type { Synonym } from './topic-settings.js';
 
 export interface GroupSetting<Value extends SettingValue = SettingValue> extends Setting<Value> {
@@ -18,6 +18,42 @@ function follows<Value extends SettingValue>(
   return { ...row, dynamic: true, synonyms: [{ name, unit: 1 }], between };
 }
 
+/** Of a group alone: no broker setting stands behind it. */
+function own<Value extends SettingValue>(row: Setting<Value>): GroupSetting<Value> {
+  return { ...row, dynamic: true, synonyms: [], between: null };
+}
+
+/** ISO 8601, as Java's Duration writes it: days, hours, minutes, seconds with a fraction. */
+const BY_DURATION =
+  /^by_duration:P(?:(\d{1,9})D)?(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?$/i;
+const MS_PER_DAY = 24 * 60 * 60 * 1000;
+
+/** Milliseconds of `by_duration:PnDTnHnMn.nS` (KIP-1106); null for another text. */
+export function offsetResetDurationMs(text: string): number | null {
+  const parts = BY_DURATION.exec(text);
+  if (parts === null || parts.slice(1).every((part) => part === undefined)) return null;
+  const [days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0));
+  return days * MS_PER_DAY + hours * 3_600_000 + minutes * 60_000 + Math.round(seconds * 1000);
+}
+
+function offsetReset(doc: string): Setting<string> {
+  const bound = 'earliest, latest, by_duration:PnDTnHnMn.nS';
+  return {
+    type: 'string',
+    default: 'latest',
+    defaultName: null,
+    doc,
+    dynamic: true,
+    noEffect: true,
+    bound,
+    parse(text) {
+      const value = text.trim();
+      if (value === 'earliest' || value === 'latest' || offsetResetDurationMs(value) !== null) return value;
+      throw new BadValueError(`must be one of ${bound}, but is "${text}"`);
+    },
+  };
+}
+
 export const groupSettings = {
   'consumer.session.timeout.ms': follows(
     int({
@@ -32,6 +68,65 @@ export const groupSettings = {
     int({ default: 5000, min: 1, doc: 'How often members of this consumer group are told to heartbeat.' }),
     'group.consumer.heartbeat.interval.ms',
     ['group.consumer.min.heartbeat.interval.ms', 'group.consumer.max.heartbeat.interval.ms'],
+  ),
+  'share.session.timeout.ms': follows(
+    int({
+      default: 45_000,
+      min: 1,
+      doc: 'How long a member of this share group (KIP-932) may be silent before it counts as gone.',
+    }),
+    'group.share.session.timeout.ms',
+    ['group.share.min.session.timeout.ms', 'group.share.max.session.timeout.ms'],
+  ),
+  'share.heartbeat.interval.ms': follows(
+    int({ default: 5000, min: 1, doc: 'How often members of this share group are told to heartbeat.' }),
+    'group.share.heartbeat.interval.ms',
+    ['group.share.min.heartbeat.interval.ms', 'group.share.max.heartbeat.interval.ms'],
+  ),
+  'share.record.lock.duration.ms': follows(
+    int({
+      default: 30_000,
+      min: 1000,
+      noEffect: true,
+      doc: 'How long a record that a member acquired is kept for it.',
+    }),
+    'group.share.record.lock.duration.ms',
+    ['group.share.min.record.lock.duration.ms', 'group.share.max.record.lock.duration.ms'],
+  ),
+  'share.delivery.count.limit': follows(
+    int({ default: 5, min: 2, noEffect: true, doc: 'How often a record is delivered before it is given up.' }),
+    'group.share.delivery.count.limit',
+    ['group.share.min.delivery.count.limit', 'group.share.max.delivery.count.limit'],
+  ),
+  'share.partition.max.record.locks': follows(
+    int({
+      default: 2000,
+      min: 100,
+      noEffect: true,
+      doc: 'Records of one partition that the share group may have under way.',
+    }),
+    'group.share.partition.max.record.locks',
+    ['group.share.min.partition.max.record.locks', 'group.share.max.partition.max.record.locks'],
+  ),
+  'share.auto.offset.reset': own(
+    offsetReset(
+      'Where a share group begins in a partition that it has not read: at the earliest record, behind the latest, or at the first that is not older.',
+    ),
+  ),
+  'share.isolation.level': own(
+    choice({
+      default: 'read_uncommitted',
+      words: ['read_committed', 'read_uncommitted'],
+      noEffect: true,
+      doc: 'Whether records of open transactions are delivered. There are no transactions: both are the same.',
+    }),
+  ),
+  'share.renew.acknowledge.enable': own(
+    boolean({
+      default: true,
+      noEffect: true,
+      doc: 'Whether members may renew the lock of a record that they acquired (KIP-1222).',
+    }),
   ),
 } as const satisfies Record<string, GroupSetting>;
 

@@ -73,7 +73,8 @@ function checkGroups(config: BrokerConfig): void {
   }
 }
 
-function checkConsumerGroups(config: BrokerConfig): void {
+/** Each of these lies between its `min` and its `max`. */
+function checkBetween(config: BrokerConfig): void {
   for (const [name, least, most] of [
     [
       'group.consumer.session.timeout.ms',
@@ -85,16 +86,42 @@ function checkConsumerGroups(config: BrokerConfig): void {
       'group.consumer.min.heartbeat.interval.ms',
       'group.consumer.max.heartbeat.interval.ms',
     ],
+    ['group.share.session.timeout.ms', 'group.share.min.session.timeout.ms', 'group.share.max.session.timeout.ms'],
+    [
+      'group.share.heartbeat.interval.ms',
+      'group.share.min.heartbeat.interval.ms',
+      'group.share.max.heartbeat.interval.ms',
+    ],
+    [
+      'group.share.record.lock.duration.ms',
+      'group.share.min.record.lock.duration.ms',
+      'group.share.max.record.lock.duration.ms',
+    ],
+    [
+      'group.share.delivery.count.limit',
+      'group.share.min.delivery.count.limit',
+      'group.share.max.delivery.count.limit',
+    ],
+    [
+      'group.share.partition.max.record.locks',
+      'group.share.min.partition.max.record.locks',
+      'group.share.max.partition.max.record.locks',
+    ],
   ] as const) {
     const [value, min, max] = [config.get(name), config.get(least), config.get(most)];
     if (value >= min && value <= max) continue;
     refuse(config, name, `(${value}) must lie between ${least} (${min}) and ${most} (${max})`);
   }
-  const intervalMs = config.get('group.consumer.heartbeat.interval.ms');
-  const sessionMs = config.get('group.consumer.session.timeout.ms');
-  if (intervalMs >= sessionMs) {
-    const sentence = `(${intervalMs}) must be below group.consumer.session.timeout.ms (${sessionMs})`;
-    refuse(config, 'group.consumer.heartbeat.interval.ms', sentence);
+}
+
+function checkHeartbeats(config: BrokerConfig): void {
+  for (const [interval, session] of [
+    ['group.consumer.heartbeat.interval.ms', 'group.consumer.session.timeout.ms'],
+    ['group.share.heartbeat.interval.ms', 'group.share.session.timeout.ms'],
+  ] as const) {
+    const [intervalMs, sessionMs] = [config.get(interval), config.get(session)];
+    if (intervalMs < sessionMs) continue;
+    refuse(config, interval, `(${intervalMs}) must be below ${session} (${sessionMs})`);
   }
   if (config.get('group.consumer.assignors').length === 0) {
     refuse(config, 'group.consumer.assignors', 'must name at least one');
@@ -112,7 +139,8 @@ export function checkRelations(config: BrokerConfig): string[] {
   checkListeners(config);
   checkSizes(config);
   checkGroups(config);
-  checkConsumerGroups(config);
+  checkBetween(config);
+  checkHeartbeats(config);
   checkFolders(config);
   const warnings: string[] = [];
   for (const name of ['log.flush.interval.messages', 'log.flush.interval.ms'] as const) {

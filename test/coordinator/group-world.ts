@@ -127,6 +127,7 @@ export class GroupWorld {
         return this.log(partition);
       },
       offsetsPartitions: OFFSETS_PARTITIONS,
+      shareStates: { forget: async () => 'NONE' },
     });
   }
 

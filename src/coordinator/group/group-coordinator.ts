@@ -1,9 +1,10 @@
-/** The coordinator of all consumer groups, classic ones and those of KIP-848: finds a request's group, lets the rules decide, answers when it is on disk. Main thread. */
+/** The coordinator of all groups, classic ones, those of KIP-848 and share groups: finds a request's group, lets the rules decide, answers when it is on disk. Main thread. */
 import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
+import type { Uuid } from '../../base/uuid.js';
 import type { BrokerConfig } from '../../config/load.js';
 import type { GroupValues } from '../../metadata/group-configs.js';
 import { OFFSETS_TOPIC } from '../../metadata/internal-topics.js';
@@ -58,11 +59,16 @@ import {
   withCommitError,
 } from './offset-rules.js';
 import { OffsetsPartition } from './offsets-partition.js';
+import { decideAdopting, decideForgetting, type ShareHeartbeatRequest } from './share-decisions.js';
+import { ShareGroup } from './share-group.js';
+import {
+  type DescribedShareGroup,
+  refusedShare,
+  type ShareHeartbeatResponse,
+  ShareMembership,
+} from './share-membership.js';
 
 const MS_PER_MINUTE = 60_000;
-/** Kafka's words for groups whose members assign, and for those of KIP-848. */
-const CLASSIC_TYPE = 'classic';
-const CONSUMER_TYPE = 'consumer';
 const DEAD_STATE = 'Dead';
 const NO_MEMBER = { memberId: null, memberEpoch: -1 };
 
@@ -79,6 +85,13 @@ export interface GroupCoordinatorOptions {
   readonly openLog: (partition: number) => Promise<InternalLog>;
   /** How many partitions `__consumer_offsets` gets when it is made. */
   readonly offsetsPartitions: number;
+  readonly shareStates: ShareStates;
+}
+
+/** What share groups keep outside of their own records: what became of each record that they read. */
+export interface ShareStates {
+  /** Forgets the group's state in all partitions of the topics; resolves once that is on disk, or with why it is not. */
+  forget(groupId: string, topicIds: ReadonlySet<Uuid>): Promise<ErrorName>;
 }
 
 export interface FetchedOffsets {
@@ -90,6 +103,7 @@ export class GroupCoordinator {
   private readonly deadlines: Deadlines;
   private readonly membership: Membership;
   private readonly consumers: ConsumerMembership;
+  private readonly shares: ShareMembership;
   private readonly expiry;
   /** Empty until `load` is called. */
   private partitions: readonly OffsetsPartition[] = [];
@@ -108,11 +122,15 @@ export class GroupCoordinator {
       forget: (group) => this.partitionFor(group.id).forget(group),
     };
     this.membership = new Membership(env);
+    const finding = {
+      topics,
+      find: (groupId: string) => this.partitionFor(groupId).get(groupId),
+      findOrMake: (groupId: string) => this.partitionFor(groupId).getOrCreate(groupId),
+    };
+    this.shares = new ShareMembership({ ...env, ...finding });
     this.consumers = new ConsumerMembership({
       ...env,
-      topics,
-      find: (groupId) => this.partitionFor(groupId).get(groupId),
-      findOrMake: (groupId) => this.partitionFor(groupId).getOrCreate(groupId),
+      ...finding,
       abandonClassic: (group) => this.membership.rebalance.abandon(group, 'UNKNOWN_MEMBER_ID'),
     });
     this.expiry = this.deadlines.create(() => this.expireOffsets());
@@ -169,7 +187,7 @@ export class GroupCoordinator {
     const found = partition.get(groupId);
     if (!found && memberId !== '') return joinError('UNKNOWN_MEMBER_ID', memberId);
     const existing = found instanceof ConsumerGroup ? this.toClassic(found) : found;
-    if (existing === null) return joinError('INCONSISTENT_GROUP_PROTOCOL', memberId);
+    if (existing === null || existing instanceof ShareGroup) return joinError('INCONSISTENT_GROUP_PROTOCOL', memberId);
     const group = existing ?? partition.getOrCreate(groupId);
     assert(group instanceof ClassicGroup, 'a group is classic until a record says otherwise');
     const answer = this.membership.join(group, request, context);
@@ -206,7 +224,20 @@ export class GroupCoordinator {
     context: HeartbeatContext,
   ): ConsumerHeartbeatResponse | Promise<ConsumerHeartbeatResponse> {
     const error = this.availability(request.groupId);
-    return error === 'NONE' ? this.consumers.heartbeat(request, context) : refused(error);
+    if (error !== 'NONE') return refused(error);
+    if (this.share(request.groupId)) {
+      return refused('GROUP_ID_NOT_FOUND', `Group ${request.groupId} is not a consumer group.`);
+    }
+    return this.consumers.heartbeat(request, context);
+  }
+
+  /** A member of a share group joins, is alive, or leaves (KIP-932). */
+  shareHeartbeat(
+    request: ShareHeartbeatRequest,
+    context: { readonly clientId: string | null; readonly clientHost: string },
+  ): ShareHeartbeatResponse | Promise<ShareHeartbeatResponse> {
+    const error = this.availability(request.groupId);
+    return error === 'NONE' ? this.shares.heartbeat(request, context) : refusedShare(error);
   }
 
   /**
@@ -275,6 +306,14 @@ export class GroupCoordinator {
     if (!group) return 'GROUP_ID_NOT_FOUND';
     if (group.state !== 'Empty') return 'NON_EMPTY_GROUP';
     this.abandon(group, 'UNKNOWN_MEMBER_ID');
+    if (group instanceof ShareGroup) {
+      // What is forgotten in vain is forgotten again with the next attempt.
+      const error = await this.options.shareStates.forget(groupId, new Set(group.topics.keys()));
+      if (error !== 'NONE') return error;
+      // Others had their turn meanwhile.
+      if (partition.get(groupId) !== group) return this.deleteGroup(groupId);
+      if (group.state !== 'Empty') return 'NON_EMPTY_GROUP';
+    }
     return partition.write(group, tombstonesOfGroup(group));
   }
 
@@ -286,7 +325,7 @@ export class GroupCoordinator {
     const isLoaded = this.partitions.length > 0 && this.partitions.every((partition) => partition.isLoaded);
     const groups: ListedGroup[] = [];
     for (const group of this.allGroups()) {
-      const groupType = group instanceof ConsumerGroup ? CONSUMER_TYPE : CLASSIC_TYPE;
+      const groupType = typeOf(group);
       const { state: groupState, protocolType } = group;
       if (wantedTypes.size > 0 && !wantedTypes.has(groupType)) continue;
       if (wantedStates.size > 0 && !wantedStates.has(groupState.toLowerCase())) continue;
@@ -348,6 +387,42 @@ export class GroupCoordinator {
     };
   }
 
+  /** A group that is not there, or is of another type, is answered GROUP_ID_NOT_FOUND. */
+  describeShareGroup(groupId: string): DescribedShareGroup {
+    const unavailable = this.availability(groupId);
+    const group = unavailable === 'NONE' ? this.share(groupId) : undefined;
+    if (group) return this.shares.describe(group);
+    return {
+      errorCode: unavailable === 'NONE' ? 'GROUP_ID_NOT_FOUND' : unavailable,
+      errorMessage: unavailable === 'NONE' ? `Group ${groupId} is not a share group.` : null,
+      groupId,
+      groupState: unavailable === 'NONE' ? DEAD_STATE : '',
+      groupEpoch: 0,
+      assignmentEpoch: 0,
+      assignorName: '',
+      members: [],
+    };
+  }
+
+  /** The share group, or why there is none to be had. */
+  shareGroup(groupId: string): ShareGroup | ErrorName {
+    const unavailable = this.membershipError(groupId);
+    if (unavailable !== 'NONE') return unavailable;
+    return this.share(groupId) ?? 'GROUP_ID_NOT_FOUND';
+  }
+
+  /** An empty share group lets go of topics whose state is forgotten. */
+  async forgetShared(group: ShareGroup, topicIds: ReadonlySet<Uuid>): Promise<ErrorName> {
+    const records = decideForgetting(group, topicIds);
+    return records.length === 0 ? 'NONE' : this.partitionFor(group.id).write(group, records);
+  }
+
+  /** The group is about to keep state of topics that it may never have subscribed to. */
+  async adoptShared(group: ShareGroup, topics: readonly Topic[]): Promise<ErrorName> {
+    const records = decideAdopting(group, topics);
+    return records.length === 0 ? 'NONE' : this.partitionFor(group.id).write(group, records);
+  }
+
   private availability(groupId: string): ErrorName {
     if (groupId.length > NAME_CHARS_MAX) return 'INVALID_GROUP_ID';
     return this.partitions.length === 0
@@ -369,6 +444,11 @@ export class GroupCoordinator {
     return group instanceof ClassicGroup ? group : undefined;
   }
 
+  private share(groupId: string): ShareGroup | undefined {
+    const group = this.partitionFor(groupId).get(groupId);
+    return group instanceof ShareGroup ? group : undefined;
+  }
+
   /** An empty consumer group becomes a classic one when a classic member joins; null where it is not empty. */
   private toClassic(group: ConsumerGroup): Group | undefined | null {
     if (group.members.size > 0) return null;
@@ -378,12 +458,14 @@ export class GroupCoordinator {
 
   private abandon(group: Group, error: ErrorName): void {
     if (group instanceof ConsumerGroup) this.consumers.abandon(group);
+    else if (group instanceof ShareGroup) this.shares.abandon(group);
     else this.membership.rebalance.abandon(group, error);
   }
 
   private topicChanged(topic: Topic): void {
     for (const group of this.allGroups()) {
       if (group instanceof ConsumerGroup) this.consumers.topicChanged(group, topic);
+      if (group instanceof ShareGroup) this.shares.topicChanged(group, topic);
     }
   }
 
@@ -393,12 +475,16 @@ export class GroupCoordinator {
 
   private takeOver(group: Group): void {
     if (group instanceof ConsumerGroup) this.consumers.takeOver(group);
+    else if (group instanceof ShareGroup) this.shares.takeOver(group);
     else for (const member of group.members.values()) this.membership.rebalance.watch(group, member);
     this.writeUnasked(group, tombstonesOfLostTopics(group, this.options.topics));
   }
 
   private dropOffsetsOf(topic: Topic): void {
-    for (const group of [...this.allGroups()]) this.writeUnasked(group, tombstonesOfTopic(group, topic.name));
+    for (const group of [...this.allGroups()]) {
+      this.writeUnasked(group, tombstonesOfTopic(group, topic.name));
+      if (group instanceof ShareGroup) this.shares.topicDeleted(group, topic);
+    }
   }
 
   private scheduleExpiry(): void {
@@ -419,4 +505,10 @@ export class GroupCoordinator {
   private writeUnasked(group: Group, records: readonly GroupRecord[]): void {
     if (records.length > 0) void this.partitionFor(group.id).write(group, records);
   }
+}
+
+/** Kafka's words: for groups whose members assign, those of KIP-848, and share groups. */
+function typeOf(group: Group): string {
+  if (group instanceof ShareGroup) return 'share';
+  return group instanceof ConsumerGroup ? 'consumer' : 'classic';
 }

@@ -13,6 +13,12 @@ import {
   decodeConsumerGroupRecord,
   encodeConsumerGroupRecord,
 } from './consumer-group-record.js';
+import {
+  decodeShareGroupRecord,
+  encodeShareGroupRecord,
+  isOfShareGroups,
+  type ShareGroupRecord,
+} from './share-group-record.js';
 
 /** A committed offset, for as long as its group and its topic live. */
 export interface CommittedOffset {
@@ -47,7 +53,7 @@ export interface GroupMetadataRecord {
 }
 
 /** Every change of a group's durable state is one of these, applied by one replay function, live as at start. */
-export type GroupRecord = OffsetRecord | GroupMetadataRecord | ConsumerGroupRecord;
+export type GroupRecord = OffsetRecord | GroupMetadataRecord | ConsumerGroupRecord | ShareGroupRecord;
 
 const KEY_VERSION = 0;
 /** Version 4 only adds tagged fields, so a reader of version 3 is all that it shuts out; it carries the topic's id. */
@@ -64,6 +70,7 @@ export function encodeGroupRecord(record: GroupRecord): InternalRecord {
       value: value === null ? null : encodeRecord(groupMetadataValue, GROUP_VALUE_VERSION, value),
     };
   }
+  if (isOfShareGroups(record)) return encodeShareGroupRecord(record);
   if (record.type !== 'offset') return encodeConsumerGroupRecord(record);
   const { group, topic, partition, value } = record;
   return {
@@ -86,7 +93,7 @@ function encodeOffset(value: CommittedOffset): Buffer {
 }
 
 /**
- * null for a record type that these groups do not have (share and Streams groups): it is kept in the log and left alone. Buffers inside the result are copies: they outlive the visit.
+ * null for a record type that these groups do not have (Streams groups): it is kept in the log and left alone. Buffers inside the result are copies: they outlive the visit.
  */
 export function decodeGroupRecord({ key, value }: InternalRecord): GroupRecord | null {
   if (key === null || key.length < 2) return null;
@@ -107,7 +114,7 @@ export function decodeGroupRecord({ key, value }: InternalRecord): GroupRecord |
     );
     return { type: 'offset', group, topic, partition, value: value === null ? null : decodeOffset(value) };
   }
-  return decodeConsumerGroupRecord(key, value);
+  return decodeConsumerGroupRecord(key, value) ?? decodeShareGroupRecord(key, value);
 }
 
 function decodeOffset(value: Buffer): CommittedOffset {

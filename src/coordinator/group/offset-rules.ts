@@ -6,10 +6,12 @@ import type { offsetCommit } from '../../protocol/messages/08-offset-commit.js';
 import type { offsetFetch } from '../../protocol/messages/09-offset-fetch.js';
 import type { offsetDelete } from '../../protocol/messages/47-offset-delete.js';
 import type { RequestOf, ResponseOf } from '../../protocol/schema.js';
+import { ClassicGroup } from './classic-group.js';
 import { ConsumerGroup } from './consumer-group.js';
 import type { Group } from './group.js';
 import type { CommittedOffset, GroupRecord, OffsetRecord } from './group-record.js';
 import { NAME_CHARS_MAX } from './member.js';
+import { ShareGroup } from './share-group.js';
 
 export type CommitRequest = RequestOf<typeof offsetCommit>;
 export type CommittedTopic = ResponseOf<typeof offsetCommit>['topics'][number];
@@ -41,6 +43,7 @@ export interface AskedTopic {
  */
 export function checkCommit(group: Group, request: CommitRequest, hasMemberEpoch: boolean): ErrorName {
   const { generationIdOrMemberEpoch: generation, memberId, groupInstanceId } = request;
+  if (group instanceof ShareGroup) return 'GROUP_ID_NOT_FOUND';
   // Consumers that assign partitions to themselves, and administrators, commit without being members of anything.
   if (generation < 0 && group.state === 'Empty') return 'NONE';
   if (group instanceof ConsumerGroup) {
@@ -130,6 +133,7 @@ function fetched(partitionIndex: number, committed: CommittedOffset | undefined,
 
 /** Whether a member with `memberEpoch` may know the offsets: who names no member may, and so may members of classic groups. */
 export function checkFetch(group: Group | undefined, memberId: string | null, memberEpoch: number): ErrorName {
+  if (group instanceof ShareGroup) return 'GROUP_ID_NOT_FOUND';
   if (!(group instanceof ConsumerGroup) || (memberEpoch < 0 && !memberId)) return 'NONE';
   return group.checkMemberEpoch(memberId ?? '', memberEpoch);
 }
@@ -186,6 +190,7 @@ function tombstone(group: Group, topic: string, partition: number): OffsetRecord
 
 /** Whether offsets of `group` may be deleted at all; topics that its members read are still refused one by one. */
 export function checkOffsetDelete(group: Group): ErrorName {
+  if (group instanceof ShareGroup) return 'GROUP_ID_NOT_FOUND';
   return group.state === 'Empty' || group.isConsumerGroup ? 'NONE' : 'NON_EMPTY_GROUP';
 }
 
@@ -264,7 +269,7 @@ function isExpired(
   if (group instanceof ConsumerGroup) {
     // When it became empty is in none of its records: only what nobody reads ages, from its commit.
     if (group.isSubscribedTo(topic)) return false;
-  } else if (group.protocolType !== null) {
+  } else if (group instanceof ClassicGroup && group.protocolType !== null) {
     if (group.state === 'Empty') {
       // What was committed later, by an administrator for one, has its full time too.
       sinceMs = Math.max(commitTimestampMs, group.stateSinceMs);
