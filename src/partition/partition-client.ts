@@ -112,7 +112,9 @@ export class PartitionClient implements Partitions {
   }
 
   private tell(entry: PartitionEntry): void {
-    for (const listener of entry.listeners) listener();
+    if (entry.listeners.size === 0) return;
+    // Who looks again and finds nothing new listens anew, and must not hear of this a second time.
+    for (const listener of [...entry.listeners]) listener();
   }
 
   open(spec: PartitionSpec): PartitionHandle {

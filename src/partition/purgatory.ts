@@ -3,15 +3,20 @@ import type { Clock } from '../base/clock.js';
 import { Deadlines } from '../base/deadlines.js';
 import type { PartitionHandle, Partitions } from './partitions.js';
 
+/** A wait ends up to this part of it early, so that many end in the same moment. */
+const BEAT_SHARE = 4;
+
 export class Purgatory {
   private readonly deadlines: Deadlines;
   private readonly parked = new Set<() => void>();
+  /** Who waits on each connection: one listener for all of them is less work than one for each. */
+  private readonly onConnection = new WeakMap<AbortSignal, Set<() => void>>();
   /** Nobody waits here any more: who finds nothing says so at once. */
   closed = false;
 
   constructor(
     private readonly partitions: Pick<Partitions, 'onProgress'>,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.deadlines = new Deadlines(clock);
   }
@@ -20,30 +25,57 @@ export class Purgatory {
     return this.parked.size;
   }
 
-  /** Resolves when one of the partitions moved, when `waitMs` passed, when `connectionClosed` is aborted, or at `close`. */
-  park(handles: readonly PartitionHandle[], waitMs: number, connectionClosed: AbortSignal): Promise<void> {
-    if (this.closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const unsubscribes: (() => void)[] = [];
-      const wake = (): void => {
-        if (!this.parked.delete(wake)) return;
-        for (const unsubscribe of unsubscribes) unsubscribe();
-        this.deadlines.clear(deadline);
-        connectionClosed.removeEventListener('abort', wake);
-        resolve();
-      };
-      const deadline = this.deadlines.create(wake);
-      this.parked.add(wake);
-      for (const handle of handles) unsubscribes.push(this.partitions.onProgress(handle, wake));
-      connectionClosed.addEventListener('abort', wake);
-      this.deadlines.set(deadline, waitMs);
-    });
+  /**
+   * Until when one waits who may wait `waitMs`, by the clock that never goes back: to a beat, so that consumers that find
+   * nothing are answered together, come back together, and wake the process some times a second instead of twice each.
+   */
+  deadlineMs(waitMs: number): number {
+    const nowMs = this.clock.monotonicMs();
+    const dueMs = nowMs + waitMs;
+    const beatMs = 2 ** Math.floor(Math.log2(Math.max(1, waitMs / BEAT_SHARE)));
+    const onBeatMs = Math.floor(dueMs / beatMs) * beatMs;
+    return onBeatMs > nowMs ? onBeatMs : dueMs;
+  }
+
+  /** Calls `wake` once: when one of the partitions moved, `waitMs` passed, `connectionClosed` is aborted, or at `close`. */
+  park(handles: readonly PartitionHandle[], waitMs: number, connectionClosed: AbortSignal, wake: () => void): void {
+    if (this.closed) {
+      wake();
+      return;
+    }
+    const unsubscribes: (() => void)[] = [];
+    const others = this.waitingOn(connectionClosed);
+    const leave = (): void => {
+      if (!this.parked.delete(leave)) return;
+      for (const unsubscribe of unsubscribes) unsubscribe();
+      this.deadlines.clear(deadline);
+      others.delete(leave);
+      wake();
+    };
+    const deadline = this.deadlines.create(leave);
+    this.parked.add(leave);
+    others.add(leave);
+    for (const handle of handles) unsubscribes.push(this.partitions.onProgress(handle, leave));
+    this.deadlines.set(deadline, waitMs);
+  }
+
+  private waitingOn(connectionClosed: AbortSignal): Set<() => void> {
+    let waiting = this.onConnection.get(connectionClosed);
+    if (waiting === undefined) {
+      const made = new Set<() => void>();
+      connectionClosed.addEventListener('abort', () => {
+        for (const leave of [...made]) leave();
+      });
+      this.onConnection.set(connectionClosed, made);
+      waiting = made;
+    }
+    return waiting;
   }
 
   /** Lets everybody go; parked fetches answer with what is there. */
   close(): void {
     this.closed = true;
-    for (const wake of [...this.parked]) wake();
+    for (const leave of [...this.parked]) leave();
     this.deadlines.close();
   }
 }

@@ -26,13 +26,15 @@ function setting() {
     for (const listener of [...(listeners.get(of) ?? [])]) listener();
   };
   const listening = (): number => [...listeners.values()].reduce((sum, set) => sum + set.size, 0);
-  return { clock, purgatory, handle, move, listening };
+  const park = (handles: PartitionHandle[], waitMs: number, closed = new AbortController().signal): Promise<void> =>
+    new Promise((resolve) => purgatory.park(handles, waitMs, closed, resolve));
+  return { clock, purgatory, park, handle, move, listening };
 }
 
 test('progress on any of the partitions wakes', async () => {
-  const { purgatory, handle, move, listening } = setting();
+  const { purgatory, park, handle, move, listening } = setting();
   const [a, b] = [handle(), handle()];
-  const parked = purgatory.park([a, b], 500, new AbortController().signal);
+  const parked = park([a, b], 500);
   assert.equal(purgatory.size, 1);
   move(b);
   await parked;
@@ -41,17 +43,17 @@ test('progress on any of the partitions wakes', async () => {
 });
 
 test('time wakes, a closed connection wakes, closing wakes everybody', async () => {
-  const { clock, purgatory, handle, listening } = setting();
-  const timed = purgatory.park([handle()], 500, new AbortController().signal);
+  const { clock, purgatory, park, handle, listening } = setting();
+  const timed = park([handle()], 500);
   clock.advance(499);
   assert.equal(purgatory.size, 1);
   clock.advance(1);
   await timed;
   const connection = new AbortController();
-  const left = purgatory.park([handle()], 1e6, connection.signal);
+  const left = park([handle()], 1e6, connection.signal);
   connection.abort();
   await left;
-  const others = [1, 2, 3].map(() => purgatory.park([handle()], 1e6, new AbortController().signal));
+  const others = [1, 2, 3].map(() => park([handle()], 1e6));
   purgatory.close();
   await Promise.all(others);
   assert.equal(purgatory.size, 0);
@@ -59,8 +61,26 @@ test('time wakes, a closed connection wakes, closing wakes everybody', async () 
 });
 
 test('a thousand that wait stand behind one timer', () => {
-  const { clock, purgatory, handle } = setting();
-  for (let i = 0; i < 1000; i++) void purgatory.park([handle()], 500 + i, new AbortController().signal);
+  const { clock, purgatory, park, handle } = setting();
+  for (let i = 0; i < 1000; i++) void park([handle()], 500 + i);
   assert.ok(clock.pending <= 1);
   purgatory.close();
+});
+
+test('waits end on a beat, never late, and never more than a quarter early', () => {
+  const { clock, purgatory } = setting();
+  for (const waitMs of [1, 3, 10, 99, 500, 5000]) {
+    for (let i = 0; i < 50; i++) {
+      clock.advance(7);
+      const nowMs = clock.monotonicMs();
+      const left = purgatory.deadlineMs(waitMs) - nowMs;
+      assert.ok(left <= waitMs && left >= (waitMs * 3) / 4 - 1, `${left} of ${waitMs}`);
+    }
+  }
+  const ends = new Set<number>();
+  for (let i = 0; i < 400; i++) {
+    clock.advance(1);
+    ends.add(purgatory.deadlineMs(500));
+  }
+  assert.ok(ends.size <= 8);
 });

@@ -1,0 +1,156 @@
+/** One fetch from its first look at the partitions until there is enough, or time is up. Main thread. */
+import type { ErrorName } from '../base/error-code.js';
+import type { FileRecords } from '../base/file-slice.js';
+import { Later } from '../base/later.js';
+import type { PartitionHandle, ReadResult } from '../partition/partitions.js';
+import type { FetchPartition } from './fetch-sessions.js';
+import type { RequestContext, Services } from './handler.js';
+
+/** What one partition has for the consumer at this moment. */
+export interface Found {
+  readonly wanted: FetchPartition;
+  /** null where it is not to be had. */
+  readonly handle: PartitionHandle | null;
+  readonly error: ErrorName;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  records: FileRecords | null;
+}
+
+export interface FetchLimits {
+  readonly bytesMax: number;
+  readonly minBytes: number;
+  readonly maxWaitMs: number;
+}
+
+/** Without a promise of its own: a fetch at the tail is looked at, parked, and looked at again for each batch that comes. */
+export class FetchWait<Answer> {
+  private readonly later = new Later<Answer | null>();
+  private readonly deadlineMs: number;
+  private handles: PartitionHandle[] = [];
+
+  constructor(
+    private readonly wanted: ReadonlyMap<string, FetchPartition>,
+    private readonly usesTopicIds: boolean,
+    private readonly limits: FetchLimits,
+    private readonly context: RequestContext,
+    private readonly services: Services,
+    private readonly answer: (found: readonly Found[]) => Answer,
+  ) {
+    this.deadlineMs = services.purgatory.deadlineMs(limits.maxWaitMs);
+  }
+
+  /** The answer itself where it is there at once. */
+  begin(): Answer | Later<Answer | null> {
+    const found = this.lookUntilQuiet();
+    return found === null ? this.later : this.answer(found);
+  }
+
+  private readonly lookAgain = (): void => {
+    const found = this.lookUntilQuiet();
+    if (found !== null) this.settle(found);
+  };
+
+  private settle(found: readonly Found[]): void {
+    let answer: Answer;
+    try {
+      answer = this.answer(found);
+    } catch (error) {
+      this.later.reject(error);
+      return;
+    }
+    this.later.resolve(answer);
+  }
+
+  /** What is to be answered; null where shards are being asked, or nothing has come yet: then it goes on by itself. */
+  private lookUntilQuiet(): readonly Found[] | null {
+    for (;;) {
+      const looked = this.look();
+      if (looked === null) return null;
+      const verdict = this.judge(looked);
+      if (verdict === 'enough') return looked;
+      if (verdict === 'parked') return null;
+    }
+  }
+
+  /** Looks at every wanted partition, in order; the shards that must be asked are asked at the same time, and null is said. */
+  private look(): Found[] | null {
+    const found: (Found | Promise<Found>)[] = [];
+    this.handles = [];
+    let mustWait = false;
+    for (const partition of this.wanted.values()) {
+      const one = this.find(partition);
+      if (one instanceof Promise) mustWait = true;
+      found.push(one);
+    }
+    if (!mustWait) return found as Found[];
+    Promise.all(found).then(
+      (located) => {
+        const verdict = this.judge(located);
+        if (verdict === 'enough') this.settle(located);
+        else if (verdict === 'moved') this.lookAgain();
+      },
+      (error) => this.later.reject(error),
+    );
+    return null;
+  }
+
+  private judge(found: readonly Found[]): 'enough' | 'moved' | 'parked' {
+    const { limits, handles, context } = this;
+    const { clock, partitions, purgatory } = this.services;
+    const bytes = keepWithin(found, limits.bytesMax);
+    const leftMs = this.deadlineMs - clock.monotonicMs();
+    if (bytes >= Math.min(limits.minBytes, limits.bytesMax) || leftMs <= 0 || handles.length === 0) return 'enough';
+    if (context.closed.aborted || purgatory.closed) return 'enough';
+    for (const { error } of found) if (error !== 'NONE') return 'enough';
+    // Something may have come while other partitions were being looked at: then there is nothing to wait for.
+    for (let at = 0; at < found.length; at++) {
+      const { records, highWatermark } = found[at];
+      if (records === null && partitions.watermarks(handles[at]).highWatermark !== highWatermark) return 'moved';
+    }
+    purgatory.park(handles, leftMs, context.closed, this.lookAgain);
+    return 'parked';
+  }
+
+  private find(wanted: FetchPartition): Found | Promise<Found> {
+    const { usesTopicIds, handles, limits } = this;
+    const { topics, partitions } = this.services;
+    const topic = usesTopicIds ? topics.byId(wanted.topicId) : topics.get(wanted.topic);
+    const handle = topic?.partitions[wanted.index];
+    if (handle === undefined) {
+      return failed(wanted, topic === undefined && usesTopicIds ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
+    }
+    if (handle.state !== 'online') {
+      return failed(wanted, handle.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER');
+    }
+    handles.push(handle);
+    const { highWatermark, lastStableOffset, logStartOffset, leaderEpoch } = partitions.watermarks(handle);
+    if (wanted.currentLeaderEpoch >= 0 && wanted.currentLeaderEpoch !== leaderEpoch) {
+      return failed(wanted, wanted.currentLeaderEpoch < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH');
+    }
+    // A partition may name any number, also below zero; its first batch it gets in any case (KIP-74).
+    const partitionBytesMax = Math.max(0, Math.min(wanted.maxBytes, limits.bytesMax));
+    const read = partitions.read(handle, wanted.fetchOffset, partitionBytesMax);
+    const toFound = ({ error, records }: ReadResult): Found =>
+      error === 'NONE'
+        ? { wanted, handle, error, highWatermark, lastStableOffset, logStartOffset, records }
+        : failed(wanted, error);
+    return read instanceof Promise ? read.then(toFound) : toFound(read);
+  }
+}
+
+function failed(wanted: FetchPartition, error: ErrorName): Found {
+  return { wanted, handle: null, error, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, records: null };
+}
+
+/** Drops what goes beyond the reply's size; the first partition that has something always keeps it (KIP-74). Returns the bytes kept. */
+function keepWithin(found: readonly Found[], bytesMax: number): number {
+  let bytes = 0;
+  for (const one of found) {
+    if (one.records === null) continue;
+    if (bytes > 0 && bytes + one.records.byteLength > bytesMax) one.records = null;
+    else bytes += one.records.byteLength;
+  }
+  return bytes;
+}
