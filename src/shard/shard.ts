@@ -143,7 +143,10 @@ export class Shard {
     this.writeTouched();
     // What was staged lies in files now: the producer side of the ring may have the room back before the flush.
     commands.release();
+    this.publishWritten();
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleUnlessAwaitingFlush);
+    // Whom no flush concerns is told before one begins.
+    this.parts.completions.commit();
     return polled;
   }
 
@@ -234,6 +237,20 @@ export class Shard {
   }
 
   /** Board rows first, then the word that they moved: whoever hears it finds them. */
+  /** Where nobody waits for the disk, consumers are shown what was written, and before its producers hear of it. */
+  private publishWritten(): void {
+    let kept = 0;
+    for (const partition of this.touched) {
+      if (partition.config.flush === 'never') {
+        partition.touched = false;
+        this.show(partition);
+      } else {
+        this.touched[kept++] = partition;
+      }
+    }
+    this.touched.length = kept;
+  }
+
   private publish(): void {
     for (const partition of this.touched) {
       partition.touched = false;
