@@ -6,7 +6,7 @@
  *
  * head and tail count bytes for ever, modulo 2^32; ringBytes is a power of two.
  */
-export const ringBytes = 8 * 1024 * 1024;
+export const ringBytes = 1024 * 1024;
 export const ringsMax = 16;
 const wordsPerRing = 4;
 /** One word behind the rings: counts events, so that the writer can sleep until the next. */
@@ -66,12 +66,10 @@ export class ByteRing {
     }
   }
 
-  /** What waits for the writer: one piece, or two around the wrap. */
-  waiting(): Buffer[] {
-    const { used } = this;
+  /** What waits for the writer, `lengthMax` bytes at the most, fewer at the ring's end. */
+  waiting(lengthMax: number): Buffer {
     const at = Atomics.load(this.control, this.headWord + 1) & (ringBytes - 1);
-    if (at + used <= ringBytes) return [this.bytes.subarray(at, at + used)];
-    return [this.bytes.subarray(at), this.bytes.subarray(0, at + used - ringBytes)];
+    return this.bytes.subarray(at, Math.min(at + Math.min(this.used, lengthMax), ringBytes));
   }
   release(count: number): void {
     Atomics.add(this.control, this.headWord + 1, count);

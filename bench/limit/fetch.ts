@@ -3,8 +3,8 @@ import { openSync, readSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { FrameCutter } from '../load/frame-cutter.js';
 import { fetchBytesMaxPosition, fetchReplyHead } from '../load/frames.js';
+import { loadKernel } from '../load/kernel.js';
 import { accept } from './accept.js';
-import { loadKernel } from './kernel.js';
 
 /** topic, file of whole batches of equal size, size of a batch, 'sendfile' or 'copy' */
 const [topic, path, batchBytesText, way] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 /** Flush limit: appends batches to each of N files and makes all of them durable, round after round; prints one JSON line. */
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadKernel } from '../load/kernel.js';
 import { Latencies } from '../load/latencies.js';
-import { loadKernel } from './kernel.js';
 
 const [directory] = process.argv.slice(2);
 const [fileCount, batchBytes, batchesPerFile, seconds] = process.argv.slice(3).map(Number);

@@ -1,5 +1,5 @@
 /** The writing half of the ingest limit: takes the CRC-32C of what landed and appends it to a file per ring. A worker thread. */
-import { closeSync, openSync, writevSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32c } from '@node-rs/crc32';
@@ -10,8 +10,11 @@ export interface Written {
   readonly bytes: number;
 }
 
-/** As a broker does it: a checksum per batch, not one over all. */
-const crcBytes = 64 * 1024;
+/**
+ * Bytes are summed and written in pieces that begin at multiples of this in the file: a longer write makes the kernel look for
+ * physically contiguous memory, which a machine that is not alone on its hardware must be given first.
+ */
+const pieceBytes = 32 * 1024;
 
 class RingFile {
   private fd: number | null = null;
@@ -28,17 +31,14 @@ class RingFile {
   move(): boolean {
     // Asked before the look at the bytes: what was committed before the end is then seen too.
     const { ended } = this.ring;
-    const pieces = this.ring.waiting();
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (length === 0) {
+    const piece = this.ring.waiting(pieceBytes - (this.written % pieceBytes));
+    if (piece.length === 0) {
       if (ended) this.tell();
       return false;
     }
-    for (const piece of pieces) {
-      for (let at = 0; at < piece.length; at += crcBytes) crc32c(piece.subarray(at, at + crcBytes));
-    }
+    crc32c(piece);
     this.fd ??= openSync(this.path, 'w');
-    const count = writevSync(this.fd, pieces, this.written);
+    const count = writeSync(this.fd, piece, 0, piece.length, this.written);
     this.written += count;
     this.ring.release(count);
     return true;
@@ -59,6 +59,6 @@ const files = Array.from({ length: ringsMax }, (_, index) => {
 for (;;) {
   const seen = events(memory);
   let moved = false;
-  for (const file of files) moved = file.move() || moved;
+  for (const file of files) while (file.move()) moved = true;
   if (!moved) sleepUntilNext(memory, seen);
 }

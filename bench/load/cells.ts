@@ -196,7 +196,7 @@ function connectionsCell(idle: number, set: CellSet): LoadCell {
   };
 }
 
-const restSecondsMin = 5;
+const restSecondsMin = 10;
 
 function idleCell(partitions: number, consumers: number, set: CellSet): LoadCell {
   return {
@@ -212,8 +212,8 @@ function idleCell(partitions: number, consumers: number, set: CellSet): LoadCell
     job: (options) => ({
       kind: 'tail',
       ...target(options),
-      // What follows a start (just-in-time compiling, first collections) is not rest yet.
-      warmUpSeconds: 2,
+      // What follows a start is not rest yet: for some 20 s code that is now warm is compiled beside, and garbage of the start collected.
+      warmUpSeconds: 20,
       // The kernel counts hundredths of a second: a share below one per cent takes some of them.
       seconds: Math.max(options.seconds, restSecondsMin),
       partitions,

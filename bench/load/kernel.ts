@@ -1,4 +1,4 @@
-/** The three system calls that limit programs make past Node: sendfile, setsockopt, syncfs. Linux with koffi only. */
+/** The system calls that limit programs and load clients make past Node. Linux with koffi only. */
 import { createRequire } from 'node:module';
 
 export interface Kernel {
@@ -6,7 +6,11 @@ export interface Kernel {
   sendfile(socketFd: number, fileFd: number, position: number, length: number): number;
   setSendBuffer(socketFd: number, bytes: number): void;
   syncfs(fd: number): number;
+  /** The calling thread's timed waits end when they are due, and not up to 50 us later, as the kernel would have it. */
+  endWaitsInTime(): void;
 }
+
+const PR_SET_TIMERSLACK = 29;
 
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
@@ -26,6 +30,7 @@ export function loadKernel(): Kernel | null {
   const sendfile = libc.func('int64_t sendfile(int out, int in, void *offset, size_t count)');
   const setsockopt = libc.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
   const syncfs = libc.func('int syncfs(int fd)');
+  const prctl = libc.func('int prctl(int option, ulong first)');
   const offset = new Int32Array(2);
   return {
     sendfile(socketFd, fileFd, position, length) {
@@ -39,5 +44,6 @@ export function loadKernel(): Kernel | null {
       }
     },
     syncfs: (fd) => syncfs(fd) as number,
+    endWaitsInTime: () => void prctl(PR_SET_TIMERSLACK, 1),
   };
 }
