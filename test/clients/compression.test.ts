@@ -7,17 +7,16 @@ import { CLIENT_TEST_TIMEOUT_MS, type LiveBroker, startLiveBroker } from '../liv
 import { kafkaClassPath, noApacheKafka } from '../peers/apache-kafka.js';
 import { goClient, noGoClient } from '../peers/go-client.js';
 import { hasTool, mustRun } from '../run-tool.js';
-import { snappyForKafkaJs } from './kafkajs-codecs.js';
+import { registerKafkaJsCodecs } from './kafkajs-codecs.js';
 import { assertSameLines, fromJsonLines, logLines } from './log-records.js';
 
+/** In the order of their numbers. */
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 type Codec = (typeof codecs)[number];
 
 interface Client {
   /** Why it cannot run here, or null. */
   missing(): string | null;
-  /** Why it cannot do that codec, or null. */
-  lacks?(codec: Codec): string | null;
   produce(topic: string, codec: Codec, lines: readonly string[]): Promise<unknown>;
   consume(topic: string, count: number): Promise<string[]>;
 }
@@ -35,6 +34,7 @@ function clientsOf({ bootstrap }: LiveBroker): Record<string, Client> {
       ],
       { input },
     );
+  registerKafkaJsCodecs();
   const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING });
   return {
     kcat: {
@@ -67,19 +67,14 @@ function clientsOf({ bootstrap }: LiveBroker): Record<string, Client> {
     },
     kafkajs: {
       missing: () => null,
-      lacks: (codec) =>
-        codec === 'lz4' || codec === 'zstd'
-          ? `kafkajs has no ${codec} of its own, and the packages for it need a compiler`
-          : null,
       async produce(topic, codec, lines) {
-        const compression = { none: 0, gzip: 1, snappy: snappyForKafkaJs(), lz4: 3, zstd: 4 }[codec];
+        const compression = codecs.indexOf(codec);
         const producer = kafka.producer();
         await producer.connect();
         await producer.send({ topic, compression, messages: lines.map((value) => ({ value, partition: 0 })) });
         await producer.disconnect();
       },
       async consume(topic, count) {
-        snappyForKafkaJs();
         const consumer = kafka.consumer({ groupId: `${topic}-group` });
         await consumer.connect();
         await consumer.subscribe({ topic, fromBeginning: true });
@@ -105,8 +100,6 @@ async function ours(args: readonly string[], broker: LiveBroker, input = ''): Pr
 }
 
 async function bothWays(t: TestContext, broker: LiveBroker, name: string, client: Client, codec: Codec): Promise<void> {
-  const lacks = client.lacks?.(codec) ?? null;
-  if (lacks) return t.skip(lacks);
   const lines = logLines(t, 'Spark_2k.log');
   const theirs = `from-${name}-${codec}`;
   await ours(['topic', 'create', theirs, '-p', '1'], broker);

@@ -10,7 +10,7 @@ import { compressionName } from '../../src/record/compression.js';
 import { iterateBatches } from '../../src/record/record.js';
 import { codecOf } from '../../src/record/record-batch.js';
 import { BrokerProcess } from '../broker-process.js';
-import { snappyForKafkaJs } from '../clients/kafkajs-codecs.js';
+import { registerKafkaJsCodecs } from '../clients/kafkajs-codecs.js';
 import { kafkaClassPath } from '../peers/apache-kafka.js';
 import { goClient } from '../peers/go-client.js';
 import { projectRoot } from '../project-root.js';
@@ -47,14 +47,12 @@ const clients: Record<string, (topic: string, codec: Codec) => Promise<unknown>>
     return mustRun(goClient() ?? 'go', ['produce', server, topic, 'plain', codec], { input: input.join('') });
   },
   async kafkajs(topic, codec) {
-    // kafkajs brings gzip, and packages beside it the others; of those only snappy installs without a compiler.
-    if (codec !== 'gzip' && codec !== 'snappy') return;
-    const number = codec === 'gzip' ? 1 : snappyForKafkaJs();
+    registerKafkaJsCodecs();
     const producer = new Kafka({ brokers: [server], logLevel: logLevel.NOTHING }).producer();
     await producer.connect();
     await producer.send({
       topic,
-      compression: number,
+      compression: codecs.indexOf(codec) + 1,
       messages: records.map((record) => ({ ...record, partition: 0 })),
     });
     await producer.disconnect();
