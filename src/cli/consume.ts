@@ -6,9 +6,10 @@ import { decodeRecords, iterateBatches, type LogRecord } from '../record/record.
 import { isControl, isLogAppendTime } from '../record/record-batch.js';
 import { CliError } from './cli-error.js';
 import { checkError, type KafkaClient, withClient } from './client.js';
+import type { ServerFlags } from './flags.js';
 import type { Host } from './host.js';
-import type { ServerFlags } from './program.js';
 import { recordToJson } from './record-json.js';
+import { parseTime } from './time.js';
 import { EARLIEST, LATEST, readOffsets, readTopic } from './topic-metadata.js';
 
 const WAIT_MS = 500;
@@ -37,19 +38,6 @@ export interface ConsumeFlags extends ServerFlags {
 }
 
 type FetchedPartition = DecodedResponseOf<typeof fetch>['responses'][number]['partitions'][number];
-
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Milliseconds since 1970 for ISO 8601, a number of them, or an age such as -10m. Throws {@link CliError}. */
-export function parseTime(text: string, nowMs: number): number {
-  const age = /^-(\d+)(ms|s|m|h|d)$/.exec(text);
-  if (age) return Math.max(0, nowMs - Number(age[1]) * UNIT_MS[age[2]]);
-  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isNaN(time)) {
-    throw new CliError(`"${text}" is no time: give ISO 8601, milliseconds since 1970, or an age such as -10m.`);
-  }
-  return time;
-}
 
 /** Next offset to read, by partition. */
 type Positions = Map<number, number>;

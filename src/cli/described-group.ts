@@ -1,41 +1,136 @@
-/** How one group stands, asked for by the API of its type: classic groups have one, those of KIP-848 another. Command line. */
+/** How groups stand, asked for by the API of their type: classic groups have one, those of KIP-848 another. Command line. */
+import { decodeRecord } from '../protocol/compile.js';
+import { MalformedRequestError } from '../protocol/malformed-request-error.js';
 import { describeGroups } from '../protocol/messages/15-describe-groups.js';
 import { consumerGroupDescribe } from '../protocol/messages/69-consumer-group-describe.js';
+import { consumerProtocolAssignment } from '../protocol/records/consumer-protocol-assignment.js';
+import type { DecodedResponseOf } from '../protocol/schema.js';
 import { checkError, type KafkaClient } from './client.js';
 
+export interface AssignedTopic {
+  readonly topic: string;
+  /** In rising order. */
+  readonly partitions: readonly number[];
+}
+
+export interface DescribedMember {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly host: string;
+  /** null in classic groups, where members have none. */
+  readonly memberEpoch: number | null;
+  readonly assignment: readonly AssignedTopic[];
+  /** What the member is on its way to; null in classic groups. */
+  readonly targetAssignment: readonly AssignedTopic[] | null;
+}
+
 export interface DescribedGroup {
-  /** Dead for a group that is not there. */
+  readonly groupId: string;
+  readonly type: 'classic' | 'consumer';
+  /** {@link NOT_THERE} for a group that does not exist. */
   readonly state: string;
   readonly protocolType: string;
   readonly assignor: string;
-  readonly members: readonly {
-    readonly memberId: string;
-    readonly groupInstanceId: string | null;
-    readonly clientId: string;
-    readonly clientHost: string;
-  }[];
+  /** null in classic groups. */
+  readonly groupEpoch: number | null;
+  readonly assignmentEpoch: number | null;
+  readonly members: readonly DescribedMember[];
 }
 
-const NOT_THERE: DescribedGroup = { state: 'Dead', protocolType: '', assignor: '', members: [] };
+export const NOT_THERE = 'Dead';
 
-export async function readGroup(client: KafkaClient, groupId: string): Promise<DescribedGroup> {
-  const [group] = (await client.request(describeGroups, { groups: [groupId] })).groups;
+type ClassicGroup = DecodedResponseOf<typeof describeGroups>['groups'][number];
+type ConsumerGroup = DecodedResponseOf<typeof consumerGroupDescribe>['groups'][number];
+type ConsumerAssignment = ConsumerGroup['members'][number]['assignment'];
+
+function inOrder(topics: readonly AssignedTopic[]): AssignedTopic[] {
+  return topics
+    .filter(({ partitions }) => partitions.length > 0)
+    .map(({ topic, partitions }) => ({ topic, partitions: [...partitions].sort((a, b) => a - b) }))
+    .sort((a, b) => (a.topic < b.topic ? -1 : 1));
+}
+
+/** Only consumers write their assignments in a way that others can read, and even they need not. */
+function classicAssignment(protocolType: string, bytes: Buffer): AssignedTopic[] {
+  if (protocolType !== 'consumer' || bytes.length === 0) return [];
+  try {
+    return inOrder(decodeRecord(consumerProtocolAssignment, bytes).assignedPartitions);
+  } catch (error) {
+    if (error instanceof MalformedRequestError) return [];
+    throw error;
+  }
+}
+
+function consumerAssignment({ topicPartitions }: ConsumerAssignment): AssignedTopic[] {
+  return inOrder(topicPartitions.map(({ topicName, partitions }) => ({ topic: topicName, partitions })));
+}
+
+function ofClassic({ groupId, groupState, protocolType, protocolData, members }: ClassicGroup): DescribedGroup {
+  return {
+    groupId,
+    type: 'classic',
+    state: groupState || NOT_THERE,
+    protocolType,
+    assignor: protocolData,
+    groupEpoch: null,
+    assignmentEpoch: null,
+    members: members.map(({ memberId, groupInstanceId, clientId, clientHost, memberAssignment }) => ({
+      memberId,
+      groupInstanceId,
+      clientId,
+      host: clientHost,
+      memberEpoch: null,
+      assignment: classicAssignment(protocolType, memberAssignment),
+      targetAssignment: null,
+    })),
+  };
+}
+
+function ofConsumer(group: ConsumerGroup): DescribedGroup {
+  const { groupId, groupState, assignorName, groupEpoch, assignmentEpoch, members } = group;
+  return {
+    groupId,
+    type: 'consumer',
+    state: groupState,
+    protocolType: 'consumer',
+    assignor: assignorName,
+    groupEpoch,
+    assignmentEpoch,
+    members: members.map(
+      ({ memberId, instanceId, clientId, clientHost, memberEpoch, assignment, targetAssignment }) => ({
+        memberId,
+        groupInstanceId: instanceId,
+        clientId,
+        host: clientHost,
+        memberEpoch,
+        assignment: consumerAssignment(assignment),
+        targetAssignment: consumerAssignment(targetAssignment),
+      }),
+    ),
+  };
+}
+
+/** In the order of `groupIds`. */
+export async function readGroups(client: KafkaClient, groupIds: readonly string[]): Promise<DescribedGroup[]> {
+  const classic = (await client.request(describeGroups, { groups: [...groupIds] })).groups;
   // Brokers answer Dead without an error for a group that is not there, or no classic one, up to version 5.
-  const isClassic = group.errorCode === 'NONE' && group.groupState !== 'Dead';
-  if (!isClassic && client.speaks(consumerGroupDescribe)) {
-    const request = { groupIds: [groupId], includeAuthorizedOperations: false };
-    const [consumerGroup] = (await client.request(consumerGroupDescribe, request)).groups;
-    if (consumerGroup.errorCode === 'NONE') {
-      return {
-        state: consumerGroup.groupState,
-        protocolType: 'consumer',
-        assignor: consumerGroup.assignorName,
-        members: consumerGroup.members.map((member) => ({ ...member, groupInstanceId: member.instanceId })),
-      };
+  const isElsewhere = (group: ClassicGroup) =>
+    group.errorCode === 'GROUP_ID_NOT_FOUND' || (group.errorCode === 'NONE' && group.groupState === NOT_THERE);
+  const elsewhere = classic.filter(isElsewhere).map(({ groupId }) => groupId);
+  const consumers = new Map<string, ConsumerGroup>();
+  if (elsewhere.length > 0 && client.speaks(consumerGroupDescribe)) {
+    const request = { groupIds: elsewhere, includeAuthorizedOperations: false };
+    for (const group of (await client.request(consumerGroupDescribe, request)).groups) {
+      if (group.errorCode === 'GROUP_ID_NOT_FOUND') continue;
+      checkError(group.errorCode, group.errorMessage, `Group ${group.groupId}`);
+      consumers.set(group.groupId, group);
     }
   }
-  if (group.errorCode === 'GROUP_ID_NOT_FOUND') return NOT_THERE;
-  checkError(group.errorCode, group.errorMessage, `Group ${groupId}`);
-  const { groupState: state, protocolType, protocolData: assignor, members } = group;
-  return { state, protocolType, assignor, members };
+  return classic.map((group) => {
+    const consumer = consumers.get(group.groupId);
+    if (consumer) return ofConsumer(consumer);
+    if (!isElsewhere(group)) checkError(group.errorCode, group.errorMessage, `Group ${group.groupId}`);
+    return ofClassic(group);
+  });
 }

@@ -1,98 +1,81 @@
-/** `group list|describe`. */
-import { offsetFetch } from '../protocol/messages/09-offset-fetch.js';
-import { listGroups } from '../protocol/messages/16-list-groups.js';
+/** `group list|delete|delete-offsets`. */
+import { errorTable } from '../base/error-code.js';
+import { deleteGroups } from '../protocol/messages/42-delete-groups.js';
+import { offsetDelete } from '../protocol/messages/47-offset-delete.js';
+import { type GroupScope, readGroupList, withGroups } from './chosen-groups.js';
 import { CliError } from './cli-error.js';
-import { checkError, type KafkaClient, withClient } from './client.js';
-import { readGroup } from './described-group.js';
+import { checkError, withClient } from './client.js';
+import type { ListFlags } from './flags.js';
 import type { Host } from './host.js';
 import { printJson, printLine, printTable } from './print.js';
-import type { ListFlags } from './program.js';
-import { LATEST, readOffsets } from './topic-metadata.js';
+import { byTopic, inPlaceOrder } from './topic-metadata.js';
+import { namedPartitions } from './topic-scope.js';
 
-/** Version 8 takes several groups, version 10 wants topic ids; one group by names is version 7. */
-const OFFSET_FETCH_ONE_GROUP = 7;
+export interface GroupListFlags extends ListFlags {
+  readonly state: readonly string[];
+  readonly type: readonly string[];
+}
 
-export async function listAllGroups(flags: ListFlags, host: Host): Promise<number> {
+export async function listAllGroups(flags: GroupListFlags, host: Host): Promise<number> {
   return withClient(flags.bootstrapServer, async (client) => {
-    const { errorCode, groups } = await client.request(listGroups, { statesFilter: [], typesFilter: [] });
-    checkError(errorCode, null, 'Groups cannot be listed');
-    groups.sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+    const groups = await readGroupList(client, flags.state, flags.type);
     if (flags.json) printJson(host, groups);
     else {
-      const rows = groups.map(({ groupId, groupState, groupType, protocolType }) => [
+      const rows = groups.map(({ groupId, groupType, groupState, protocolType }) => [
         groupId,
-        groupState,
         groupType,
+        groupState,
         protocolType || '-',
       ]);
-      printTable(host, ['GROUP', 'STATE', 'TYPE', 'PROTOCOL'], rows);
+      printTable(host, ['GROUP', 'TYPE', 'STATE', 'PROTOCOL'], rows);
     }
     return 0;
   });
 }
 
-interface CommittedOffset {
-  readonly topic: string;
-  readonly partition: number;
-  readonly committedOffset: number;
-  readonly logEndOffset: number | null;
-  readonly lag: number | null;
-  readonly metadata: string | null;
-}
-
-async function readCommitted(client: KafkaClient, groupId: string): Promise<CommittedOffset[]> {
-  const answer = await client.request(offsetFetch, { groupId, topics: null }, { versionMax: OFFSET_FETCH_ONE_GROUP });
-  checkError(answer.errorCode, null, `The offsets of group ${groupId} cannot be read`);
-  const committed = answer.topics
-    .flatMap(({ name, partitions }) => partitions.map((partition) => ({ topic: name, ...partition })))
-    .filter(({ committedOffset }) => committedOffset >= 0)
-    .sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partitionIndex - b.partitionIndex));
-  if (committed.length === 0) return [];
-  const places = committed.map(({ topic, partitionIndex }) => ({ topic, partition: partitionIndex }));
-  const ends = await readOffsets(client, places, LATEST);
-  return committed.map(({ topic, partitionIndex, committedOffset, metadata }, index) => {
-    const logEndOffset = ends[index];
-    const lag = logEndOffset === null ? null : Math.max(0, logEndOffset - committedOffset);
-    return { topic, partition: partitionIndex, committedOffset, logEndOffset, lag, metadata };
+export async function removeGroups(
+  named: readonly string[],
+  flags: ListFlags & GroupScope,
+  host: Host,
+): Promise<number> {
+  return withGroups(named, flags, async (client, groupIds) => {
+    const { results } = await client.request(deleteGroups, { groupsNames: [...groupIds] });
+    if (flags.json) printJson(host, results);
+    else {
+      for (const { groupId, errorCode } of results) {
+        if (errorCode === 'NONE') printLine(host, `Deleted group ${groupId}.`);
+        else host.stderr.write(`Group ${groupId} was not deleted: ${errorTable[errorCode].sentence} (${errorCode})\n`);
+      }
+    }
+    return results.every(({ errorCode }) => errorCode === 'NONE') ? 0 : 1;
   });
 }
 
-export async function describeGroup(groupId: string, flags: ListFlags, host: Host): Promise<number> {
+export async function removeOffsets(
+  groupId: string,
+  flags: ListFlags & { readonly topic: readonly string[] },
+  host: Host,
+): Promise<number> {
+  if (flags.topic.length === 0) throw new CliError('Say with --topic whose offsets are to go.');
   return withClient(flags.bootstrapServer, async (client) => {
-    const { state, protocolType, assignor, members: described } = await readGroup(client, groupId);
-    const offsets = await readCommitted(client, groupId);
-    if (state === 'Dead' && offsets.length === 0) throw new CliError(`There is no group ${groupId}.`);
-    const members = described.map(({ memberId, groupInstanceId, clientId, clientHost }) => {
-      return { memberId, groupInstanceId, clientId, clientHost };
-    });
-    if (flags.json) {
-      printJson(host, { groupId, state, protocolType, assignor, members, offsets });
-      return 0;
-    }
-    printLine(host, `${groupId}  ${state}${assignor ? `  assignor ${assignor}` : ''}`);
-    if (members.length > 0) {
-      printTable(
-        host,
-        ['MEMBER', 'INSTANCE', 'CLIENT', 'HOST'],
-        members.map(({ memberId, groupInstanceId, clientId, clientHost }) => [
-          memberId,
-          groupInstanceId ?? '-',
-          clientId,
-          clientHost,
-        ]),
-      );
-    }
-    printTable(
-      host,
-      ['TOPIC', 'PARTITION', 'COMMITTED', 'LOG END', 'LAG'],
-      offsets.map(({ topic, partition, committedOffset, logEndOffset, lag }) => [
+    const places = await namedPartitions(client, flags.topic);
+    const topics = byTopic(places, ({ partition }) => ({ partitionIndex: partition }));
+    const answer = await client.request(offsetDelete, { groupId, topics });
+    checkError(answer.errorCode, null, `The offsets of group ${groupId} were not deleted`);
+    const results = answer.topics
+      .flatMap(({ name, partitions }) =>
+        partitions.map(({ partitionIndex, errorCode }) => ({ topic: name, partition: partitionIndex, errorCode })),
+      )
+      .sort(inPlaceOrder);
+    if (flags.json) printJson(host, results);
+    else {
+      const rows = results.map(({ topic, partition, errorCode }) => [
         topic,
         partition,
-        committedOffset,
-        logEndOffset ?? '-',
-        lag ?? '-',
-      ]),
-    );
-    return 0;
+        errorCode === 'NONE' ? 'deleted' : `${errorTable[errorCode].sentence} (${errorCode})`,
+      ]);
+      printTable(host, ['TOPIC', 'PARTITION', 'STATUS'], rows);
+    }
+    return results.every(({ errorCode }) => errorCode === 'NONE') ? 0 : 1;
   });
 }

@@ -5,9 +5,9 @@ import type { Compression } from '../record/compression.js';
 import { encodeBatch, type NewRecord, type RecordHeader } from '../record/record.js';
 import { CliError } from './cli-error.js';
 import { checkError, type KafkaClient, withClient } from './client.js';
+import type { ServerFlags } from './flags.js';
 import type { Host } from './host.js';
 import { partitionOfKey } from './partitioner.js';
-import type { ServerFlags } from './program.js';
 import { recordFromJson } from './record-json.js';
 import { readTopic } from './topic-metadata.js';
 

@@ -1,57 +1,15 @@
 /** The command line: every verb with its flags and examples. Verbs are loaded when they are called, so that all start quickly. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { KafkaError } from '../base/kafka-error.js';
 import { releaseVersion } from '../base/release.js';
 import { ConfigError } from '../config/config-error.js';
 import type { Compression } from '../record/compression.js';
 import { CliError } from './cli-error.js';
+import { collect, collectPair, examples, jsonFlag, type Run, wholeNumber, withServer } from './flags.js';
+import { addGroup } from './group-verbs.js';
 import type { Host } from './host.js';
 
-const DEFAULT_BOOTSTRAP = '127.0.0.1:9092';
-
-/** Where the server is; every verb that talks to one has it. */
-export interface ServerFlags {
-  readonly bootstrapServer: string;
-}
-
-export interface ListFlags extends ServerFlags {
-  readonly json?: boolean;
-}
-
-function collect(value: string, earlier: readonly string[]): string[] {
-  return [...earlier, value];
-}
-
-/** `name=value` pairs in the order given; the last of a name wins. */
-function collectPair(text: string, earlier: Readonly<Record<string, string>>): Record<string, string> {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('It must be name=value.');
-  return { ...earlier, [text.slice(0, at).trim()]: text.slice(at + 1) };
-}
-
-function wholeNumber(min: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < min) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
-    }
-    return value;
-  };
-}
-
-function examples(host: Host, ...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line.replaceAll('millrace ', `${host.commandName} `)}`).join('\n')}\n`;
-}
-
-function withServer(command: Command): Command {
-  return command.option('-b, --bootstrap-server <host:port>', 'the broker to ask', DEFAULT_BOOTSTRAP);
-}
-
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly Compression[];
-const jsonFlag = ['--json', 'print JSON'] as const;
-
-/** Runs what `action` resolves to and remembers its exit code. */
-type Run = (action: () => Promise<number>) => Promise<void>;
 
 function addServe(program: Command, host: Host, run: Run): void {
   program
@@ -188,37 +146,6 @@ function addConsume(program: Command, host: Host, run: Run): void {
       ),
     )
     .action((topic, flags) => run(async () => (await import('./consume.js')).consumeTopic(topic, flags, host)));
-}
-
-function addGroup(program: Command, host: Host, run: Run): void {
-  const group = program
-    .command('group')
-    .description('list and describe consumer groups')
-    .addHelpText(
-      'after',
-      examples(host, 'millrace group list', 'millrace group describe shippers', 'millrace group list --json'),
-    );
-  withServer(group.command('list'))
-    .description('list the groups')
-    .option(...jsonFlag)
-    .addHelpText(
-      'after',
-      examples(host, 'millrace group list', 'millrace group list --json', 'millrace group list -b 127.0.0.1:19092'),
-    )
-    .action((flags) => run(async () => (await import('./group.js')).listAllGroups(flags, host)));
-  withServer(group.command('describe <group>'))
-    .description('show members, committed offsets and lag of a group')
-    .option(...jsonFlag)
-    .addHelpText(
-      'after',
-      examples(
-        host,
-        'millrace group describe shippers',
-        'millrace group describe shippers --json',
-        'millrace group describe shippers -b 127.0.0.1:19092',
-      ),
-    )
-    .action((name, flags) => run(async () => (await import('./group.js')).describeGroup(name, flags, host)));
 }
 
 function addBench(program: Command, host: Host, run: Run): void {

@@ -46,6 +46,26 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+/** For `sort`: by topic, then by partition. */
+export function inPlaceOrder(a: TopicPartition, b: TopicPartition): number {
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return a.partition - b.partition;
+}
+
+/** As requests want them: each topic once, with what `of` makes of each of its partitions. */
+export function byTopic<Place extends TopicPartition, Asked>(
+  places: readonly Place[],
+  of: (place: Place) => Asked,
+): { name: string; partitions: Asked[] }[] {
+  const topics = new Map<string, Asked[]>();
+  for (const place of places) {
+    const partitions = topics.get(place.topic) ?? [];
+    partitions.push(of(place));
+    topics.set(place.topic, partitions);
+  }
+  return [...topics].map(([name, partitions]) => ({ name, partitions }));
+}
+
 /**
  * One offset for each partition, in the order asked: the first at or after `timestampMs`, or {@link LATEST} or
  * {@link EARLIEST}. -1 where there is none; null where the broker does not tell.
@@ -55,13 +75,7 @@ export async function readOffsets(
   partitions: readonly TopicPartition[],
   timestampMs: number,
 ): Promise<(number | null)[]> {
-  const byTopic = new Map<string, { partitionIndex: number; timestamp: number }[]>();
-  for (const { topic, partition } of partitions) {
-    const list = byTopic.get(topic) ?? [];
-    list.push({ partitionIndex: partition, timestamp: timestampMs });
-    byTopic.set(topic, list);
-  }
-  const topics = [...byTopic].map(([name, list]) => ({ name, partitions: list }));
+  const topics = byTopic(partitions, ({ partition }) => ({ partitionIndex: partition, timestamp: timestampMs }));
   const answer = await client.request(listOffsets, { replicaId: -1, topics, isolationLevel: 0, timeoutMs: 30_000 });
   const found = new Map<string, { error: ErrorName; offset: number }>();
   for (const topic of answer.topics) {

@@ -6,9 +6,9 @@ import { createPartitions } from '../protocol/messages/37-create-partitions.js';
 import { incrementalAlterConfigs } from '../protocol/messages/44-incremental-alter-configs.js';
 import { CliError } from './cli-error.js';
 import { checkError, type KafkaClient, withClient } from './client.js';
+import type { ListFlags, ServerFlags } from './flags.js';
 import type { Host } from './host.js';
 import { printJson, printLine, printTable } from './print.js';
-import type { ListFlags, ServerFlags } from './program.js';
 import { EARLIEST, LATEST, readOffsets, readTopics } from './topic-metadata.js';
 
 const TIMEOUT_MS = 30_000;

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { suite, test } from 'node:test';
-import { parseTime } from '../../src/cli/consume.js';
+import { offsetsFromCsv, offsetsToCsv } from '../../src/cli/offsets-csv.js';
 import { murmur2, partitionOfKey } from '../../src/cli/partitioner.js';
+import { parseDuration, parseTime } from '../../src/cli/time.js';
 import { freePort } from '../free-port.js';
 import { brokerEntry } from '../project-root.js';
 import { millrace } from './command-line.js';
@@ -22,6 +23,9 @@ const verbs = [
   ['group'],
   ['group', 'list'],
   ['group', 'describe'],
+  ['group', 'reset'],
+  ['group', 'delete'],
+  ['group', 'delete-offsets'],
   ['dump-log'],
 ];
 
@@ -53,6 +57,12 @@ suite('mistakes', () => {
     'a missing name': ['topic', 'create'],
     'no number': ['topic', 'create', 'x', '-p', 'many'],
     'a setting without a value': ['topic', 'create', 'x', '--config', 'retention.ms'],
+    'a state that does not exist': ['group', 'list', '--state', 'Stable,Happy'],
+    'a group and all groups': ['group', 'delete', 'one', '--all-groups'],
+    'nowhere to reset to': ['group', 'reset', 'one', '--all-topics'],
+    'two places to reset to': ['group', 'reset', 'one', '--all-topics', '--to-latest', '--shift-by', '-1'],
+    'a plan that is to be done': ['group', 'reset', 'one', '--all-topics', '--to-latest', '--dry-run', '--execute'],
+    'offsets of no topic': ['group', 'delete-offsets', 'one'],
     'acks that do not exist': ['produce', 'x', '--acks', '2'],
     'a bad setting': ['serve', '-o', 'flush=sometimes'],
     'no such file': ['serve', '-c', '/does/not/exist'],
@@ -63,6 +73,7 @@ suite('mistakes', () => {
       assert.equal(exitCode, 1);
       assert.equal(stdout, '');
       assert.notEqual(stderr, '');
+      assert.doesNotMatch(stderr, /Nobody listens/);
     });
   }
 
@@ -114,10 +125,41 @@ test('keys are placed as the Java client places them', () => {
   assert.equal(partitionOfKey(Buffer.from('21'), 7), (-973_932_308 & 0x7fffffff) % 7);
 });
 
-test('times are read in three ways', () => {
+test('times are read in three ways, and without a zone they are UTC', () => {
   assert.equal(parseTime('1234', 0), 1234);
   assert.equal(parseTime('1970-01-01T00:00:01Z', 0), 1000);
+  assert.equal(parseTime('1970-01-01T00:00:01.500', 0), 1500);
+  assert.equal(parseTime('1970-01-01T01:00+01:00', 0), 0);
   assert.equal(parseTime('-10m', 1_000_000), 400_000);
   assert.equal(parseTime('-1d', 1000), 0);
   assert.throws(() => parseTime('soon', 0), { name: 'CliError' });
+});
+
+test('durations are read as ISO 8601 has them, and as numbers with a unit', () => {
+  assert.equal(parseDuration('PT0S'), 0);
+  assert.equal(parseDuration('P1DT2H3M4.5S'), 93_784_500);
+  assert.equal(parseDuration('pt90m'), 5_400_000);
+  assert.equal(parseDuration('P2D'), 172_800_000);
+  assert.equal(parseDuration('90m'), 5_400_000);
+  for (const text of ['', 'P', 'PT', 'P1DT', 'P1Y', '1h30m', '-PT1H', 'PT1H30']) {
+    assert.throws(() => parseDuration(text), { name: 'CliError' }, text);
+  }
+});
+
+test('offsets go into CSV and come back', () => {
+  const offsets = [
+    { groupId: 'plain', topic: 'logs', partition: 0, offset: 0 },
+    { groupId: 'a "quoted", group\nof two lines', topic: 'logs', partition: 11, offset: 2 ** 40 },
+  ];
+  assert.deepEqual(offsetsFromCsv(offsetsToCsv(offsets)), offsets);
+  const ofNobody = offsets.map((offset) => ({ ...offset, groupId: null }));
+  assert.equal(offsetsToCsv(ofNobody), `logs,0,0\nlogs,11,${2 ** 40}\n`);
+  assert.deepEqual(offsetsFromCsv(offsetsToCsv(ofNobody)), ofNobody);
+  assert.deepEqual(offsetsFromCsv('"logs",0,1\r\n\r\nlogs,1,2'), [
+    { groupId: null, topic: 'logs', partition: 0, offset: 1 },
+    { groupId: null, topic: 'logs', partition: 1, offset: 2 },
+  ]);
+  for (const text of ['logs,0', 'logs,0,-1', 'logs,x,1', 'g,logs,0,1,2', 'logs,0,', '"logs,0,1', 'lo"gs",0,1']) {
+    assert.throws(() => offsetsFromCsv(text), { name: 'CliError' }, text);
+  }
 });
