@@ -376,6 +376,11 @@ export const brokerSettings = {
     words: ['uniform', 'range'],
     doc: 'What assigns partitions in consumer groups; the first where no member asks for another.',
   }),
+  'group.consumer.migration.policy': choice({
+    default: 'bidirectional',
+    words: ['bidirectional', 'upgrade', 'downgrade', 'disabled'],
+    doc: 'Which way groups with members may go between the classic protocol and that of consumer groups; empty ones go either way.',
+  }),
   ...shareSettings,
 
   // ---- Network

@@ -66,7 +66,7 @@ test('only empty groups can be deleted, and they stay deleted', async () => {
   await world.commit(4, { memberId: ids[0], generationIdOrMemberEpoch: generation });
   assert.equal(await world.groups.deleteGroup(GROUP), 'NON_EMPTY_GROUP');
   assert.equal(await world.groups.deleteGroup('nowhere'), 'GROUP_ID_NOT_FOUND');
-  world.leave(ids[0]);
+  await world.leave(ids[0]);
   assert.equal(await world.groups.deleteGroup(GROUP), 'NONE');
   assert.equal(world.state(), 'Dead');
   assert.equal(await world.committed(), -1);

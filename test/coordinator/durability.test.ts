@@ -39,7 +39,7 @@ test('a rebalance under way does not survive, the generation before it does', as
 test('generations go on after the group was empty and the broker was restarted', async () => {
   const world = await GroupWorld.start();
   const { ids, generation } = await world.stableGroup(1);
-  world.leave(ids[0]);
+  await world.leave(ids[0]);
   await idle();
   await world.restart();
   assert.equal(world.state(), 'Empty');
@@ -54,7 +54,7 @@ test('before the groups are read, everyone is asked to wait', async () => {
     assert.equal(world.heartbeat(ids[0], generation), 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal((await world.join()).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal((await world.sync(ids[0], generation)).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
-    assert.equal(world.leave(ids[0]).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
+    assert.equal((await world.leave(ids[0])).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal(await world.commit(1), 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal((await world.groups.fetchOffsets(GROUP, null, false)).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal(await world.groups.deleteGroup(GROUP), 'COORDINATOR_LOAD_IN_PROGRESS');

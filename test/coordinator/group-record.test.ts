@@ -160,6 +160,17 @@ const consumerGroupRecord: fc.Arbitrary<ConsumerGroupRecord> = fc.oneof(
         topicRegex: fc.string(),
         rebalanceTimeoutMs: int32,
         serverAssignor: fc.option(fc.string()),
+        classic: fc.option(
+          plain({
+            sessionTimeoutMs: int32,
+            protocols: fc.array(
+              plain({ name: fc.string(), metadata: fc.uint8Array().map((bytes) => Buffer.from(bytes)) }),
+              {
+                minLength: 1,
+              },
+            ),
+          }),
+        ),
       }),
     ),
   }),

@@ -284,7 +284,7 @@ test('a join that is asked twice answers the newer one', async () => {
 test('members leave by themselves, several at once, and the others rebalance once', async () => {
   const world = await GroupWorld.start();
   const { ids, generation } = await world.stableGroup(3);
-  const { errorCode, members } = world.leave(ids[1], 'made-up', ids[2], ids[2]);
+  const { errorCode, members } = await world.leave(ids[1], 'made-up', ids[2], ids[2]);
   assert.equal(errorCode, 'NONE');
   assert.deepEqual(
     members?.map((member) => member.errorCode),
@@ -297,16 +297,16 @@ test('members leave by themselves, several at once, and the others rebalance onc
 test('the last to leave empties the group; a group that is not there knows no member', async () => {
   const world = await GroupWorld.start();
   const { ids } = await world.stableGroup(1);
-  world.leave(ids[0]);
+  await world.leave(ids[0]);
   assert.equal(world.state(), 'Empty');
-  const nowhere = world.groups.leave('nowhere', [{ memberId: 'x', groupInstanceId: null, reason: null }]);
+  const nowhere = await world.groups.leave('nowhere', [{ memberId: 'x', groupInstanceId: null, reason: null }]);
   assert.equal(nowhere.members?.[0].errorCode, 'UNKNOWN_MEMBER_ID');
 });
 
 test('whoever has an id and does not need it any more may leave too', async () => {
   const world = await GroupWorld.start();
   const { memberId } = await world.join();
-  assert.equal(world.leave(memberId).members?.[0].errorCode, 'NONE');
+  assert.equal((await world.leave(memberId)).members?.[0].errorCode, 'NONE');
   assert.equal(world.state(), 'Dead');
 });
 

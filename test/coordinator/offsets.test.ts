@@ -249,7 +249,7 @@ test('an empty group’s offsets grow old from when it became empty, also over a
     world.heartbeat(ids[0], generation);
   }
   assert.equal(await world.committed(), 1);
-  world.leave(ids[0]);
+  await world.leave(ids[0]);
   await world.clock.advance(30 * MINUTE_MS);
   await world.restart();
   await world.clock.advance(20 * MINUTE_MS);

@@ -99,19 +99,12 @@ test('what is wrong is refused: epochs, ids, a full group, a group of another ty
   assert.equal(await error({ memberId: 'b', subscribedTopicNames: ['logs'] }), 'GROUP_MAX_SIZE_REACHED');
   assert.equal(await error({ memberId: 'a', memberEpoch: 9 }), 'FENCED_MEMBER_EPOCH');
   assert.equal(await error({ memberId: 'x', memberEpoch: 1 }), 'UNKNOWN_MEMBER_ID');
-  assert.equal(
-    (await consumerHeartbeat(world, { memberId: 'x', subscribedTopicNames: ['logs'] })).errorCode,
-    'GROUP_ID_NOT_FOUND',
-  );
+  const joining = { memberId: 'x', subscribedTopicNames: ['logs'], topicPartitions: [], rebalanceTimeoutMs: 1000 };
+  assert.equal((await consumerHeartbeat(world, joining)).errorCode, 'GROUP_ID_NOT_FOUND');
   assert.equal(await world.commit(1), 'GROUP_ID_NOT_FOUND');
   assert.equal((await world.join()).errorCode, 'INCONSISTENT_GROUP_PROTOCOL');
   const other = await GroupWorld.start();
-  await consumerHeartbeat(other, {
-    memberId: 'x',
-    subscribedTopicNames: ['logs'],
-    topicPartitions: [],
-    rebalanceTimeoutMs: 1000,
-  });
+  await consumerHeartbeat(other, joining);
   assert.equal((await join(other, 'a')).errorCode, 'GROUP_ID_NOT_FOUND');
 });
 

@@ -71,7 +71,7 @@ export class SimConsumer {
   stop(leave: boolean): void {
     if (leave && this.memberId !== '') {
       const member = { memberId: this.memberId, groupInstanceId: this.instanceId, reason: null };
-      this.world.groups.leave('readers', [member]);
+      void this.world.groups.leave('readers', [member]);
     }
     this.crash();
     this.stopped = true;

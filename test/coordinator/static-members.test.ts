@@ -114,7 +114,7 @@ test('a static member that misses a rebalance stays in the group until its sessi
 test('an administrator takes a static member out by its instance alone', async () => {
   const world = await GroupWorld.start();
   const [one] = await stableStatics(world, 'one', 'two');
-  const { members } = world.groups.leave('readers', [
+  const { members } = await world.groups.leave('readers', [
     { memberId: '', groupInstanceId: 'two', reason: null },
     { memberId: '', groupInstanceId: 'three', reason: null },
     { memberId: 'other', groupInstanceId: 'one', reason: null },

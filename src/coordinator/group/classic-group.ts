@@ -3,9 +3,9 @@ import { assert } from '../../base/assert.js';
 import type { Deadline } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import { CommittedOffsets } from './committed-offsets.js';
+import { subscribedTopics } from './embedded-protocol.js';
 import type { GroupMetadata, GroupRecord } from './group-record.js';
 import { Member, type MemberProtocol, NO_BYTES } from './member.js';
-import { subscribedTopics } from './subscription.js';
 
 /**
  * As DescribeGroups and ListGroups spell them. A group that is not there is called Dead.
@@ -215,6 +215,10 @@ export class ClassicGroup {
     if (protocolType !== this.protocolType) return false;
     const common = this.commonProtocols();
     return protocols.some(({ name }) => common.has(name));
+  }
+
+  get hasCommonProtocol(): boolean {
+    return this.commonProtocols().size > 0;
   }
 
   /** What every member offers. */

@@ -21,7 +21,7 @@ import {
   subscriptionOf,
 } from './consumer-member.js';
 import type { GroupRecord } from './group-record.js';
-import { NAME_CHARS_MAX } from './member.js';
+import { keptClientId, NAME_CHARS_MAX } from './member.js';
 import { hashOf, resolveRegexes, type SubscribedTopics, topicsOf, unionOf } from './subscribed-topics.js';
 import { compileTopicRegex } from './topic-regex.js';
 
@@ -61,12 +61,12 @@ export interface HeartbeatDecision {
 
 export interface LeaveDecision {
   readonly error: 'NONE';
+  /** For good; otherwise the static member is only away, and `records` say so. */
+  readonly isRemoved: boolean;
   readonly records: GroupRecord[];
-  /** Who is no member any more; null for a static member that is only away. */
-  readonly removed: string | null;
 }
 
-function refusal(error: Refusal['error'], message: string): Refusal {
+export function refusal(error: Refusal['error'], message: string): Refusal {
   return { error, message };
 }
 
@@ -124,13 +124,51 @@ export function decideHeartbeat(
     ...before,
     instanceId: request.instanceId ?? before.instanceId,
     rackId: request.rackId ?? before.rackId,
-    clientId: (clientId ?? '').slice(0, NAME_CHARS_MAX),
+    clientId: keptClientId(clientId),
     clientHost,
-    topicNames: request.subscribedTopicNames ? [...new Set(request.subscribedTopicNames)].sort() : before.topicNames,
+    topicNames: request.subscribedTopicNames ? sortedOnce(request.subscribedTopicNames) : before.topicNames,
     topicRegex: subscribedTopicRegex ?? before.topicRegex,
     rebalanceTimeoutMs: rebalanceTimeoutMs === -1 ? before.rebalanceTimeoutMs : rebalanceTimeoutMs,
     serverAssignor: request.serverAssignor ?? before.serverAssignor,
+    classic: null,
   };
+  const owned = topicPartitions && assignmentOf(topicPartitions);
+  const { records, next } = decideStep(group, place, member, owned, context);
+  const saysAll =
+    rebalanceTimeoutMs !== -1 &&
+    topicPartitions !== null &&
+    (request.subscribedTopicNames !== null || subscribedTopicRegex !== null);
+  const assignment = saysAll || !same(before.assigned, next.assigned) ? next.assigned : null;
+  return { error: 'NONE', records, member: next, assignment, replaced: replaced?.id ?? null };
+}
+
+export function sortedOnce(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
+}
+
+/** Who speaks: as the group has it, or as it comes in. */
+export interface Place {
+  readonly member: ConsumerMember;
+  /** The static member whose place it takes. */
+  readonly replaced: ConsumerMember | null;
+}
+
+/** A static member comes back: what it had is its own, under another id. */
+export function placeOfInstance(holder: ConsumerMember, memberId: string): Place {
+  return { member: { ...holder, id: memberId, epoch: JOIN_EPOCH, previousEpoch: JOIN_EPOCH }, replaced: holder };
+}
+
+/**
+ * Puts `member`, as it describes itself now, into the place that it has or takes; brings the group's epochs up to date;
+ * and lets the member take its next step. `owned`: what it says that it has; null where it does not say.
+ */
+export function decideStep(
+  group: ConsumerGroup,
+  { member: before, replaced }: Place,
+  member: ConsumerMember,
+  owned: Assignment | null,
+  context: DecisionContext,
+): { readonly records: GroupRecord[]; readonly next: ConsumerMember } {
   const records: GroupRecord[] = [];
   const isNew = !group.members.has(member.id);
   if (replaced) records.push(...tombstonesOfMember(group.id, replaced.id));
@@ -156,7 +194,7 @@ export function decideHeartbeat(
       goal = { epoch: decided.epoch, assignment: targets.byMember.get(member.id) ?? NO_PARTITIONS };
     }
   }
-  const next = reconciled(member, topicPartitions && assignmentOf(topicPartitions), {
+  const next = reconciled(member, owned, {
     ...goal,
     isFree(topicId, partition) {
       const owner = group.ownerOf(topicId, partition);
@@ -166,12 +204,7 @@ export function decideHeartbeat(
   if (isNew || !hasTheSame(before, next)) {
     records.push({ type: 'current', group: group.id, memberId: next.id, value: currentOf(next) });
   }
-  const saysAll =
-    rebalanceTimeoutMs !== -1 &&
-    topicPartitions !== null &&
-    (request.subscribedTopicNames !== null || subscribedTopicRegex !== null);
-  const assignment = saysAll || !same(before.assigned, next.assigned) ? next.assigned : null;
-  return { error: 'NONE', records, member: next, assignment, replaced: replaced?.id ?? null };
+  return { records, next };
 }
 
 /** The member that speaks, as the group has it or as it comes in; or why it is not let in. */
@@ -179,20 +212,18 @@ function placeOf(
   group: ConsumerGroup,
   { memberId, memberEpoch, instanceId, topicPartitions }: ConsumerHeartbeatRequest,
   membersMax: number,
-): { member: ConsumerMember; replaced: ConsumerMember | null } | Refusal {
+): Place | Refusal {
   const known = group.members.get(memberId);
   const holder = instanceId === null ? undefined : group.staticMember(instanceId);
   if (memberEpoch === JOIN_EPOCH) {
     if (holder && holder.id !== memberId) {
-      if (holder.epoch !== AWAY_EPOCH) {
+      // Whoever speaks the classic protocol never says that it goes: the newer one has the name.
+      if (holder.epoch !== AWAY_EPOCH && holder.classic === null) {
         return refusal('UNRELEASED_INSTANCE_ID', `Instance ${instanceId} is still held by member ${holder.id}.`);
       }
-      const member = { ...holder, id: memberId, epoch: JOIN_EPOCH, previousEpoch: JOIN_EPOCH };
-      return { member, replaced: holder };
+      return placeOfInstance(holder, memberId);
     }
-    if (!known && group.members.size >= membersMax) {
-      return refusal('GROUP_MAX_SIZE_REACHED', `The group has ${membersMax} members already.`);
-    }
+    if (!known && group.members.size >= membersMax) return full(membersMax);
     // A member that was fenced comes again under its id and with nothing in its hands.
     return { member: known ?? newMember(memberId), replaced: null };
   }
@@ -206,7 +237,11 @@ function placeOf(
   return refusal('FENCED_MEMBER_EPOCH', `The member's epoch is ${known.epoch}, the heartbeat's ${memberEpoch}.`);
 }
 
-function checkInstance(group: ConsumerGroup, instanceId: string, memberId: string): Refusal | null {
+export function full(membersMax: number): Refusal {
+  return refusal('GROUP_MAX_SIZE_REACHED', `The group has ${membersMax} members already.`);
+}
+
+export function checkInstance(group: ConsumerGroup, instanceId: string, memberId: string): Refusal | null {
   const holder = group.staticMember(instanceId);
   if (!holder) return refusal('UNKNOWN_MEMBER_ID', `Instance ${instanceId} is not in group ${group.id}.`);
   if (holder.id === memberId) return null;
@@ -214,7 +249,7 @@ function checkInstance(group: ConsumerGroup, instanceId: string, memberId: strin
 }
 
 /** The group's next epoch, where its members or the topics they read have changed. */
-function decideEpoch(
+export function decideEpoch(
   group: ConsumerGroup,
   members: ReadonlyMap<string, ConsumerMember>,
   mustBump: boolean,
@@ -279,27 +314,30 @@ export function assignorOf(members: Iterable<ConsumerMember>, offered: readonly 
 export function decideLeave(
   group: ConsumerGroup,
   { memberId, memberEpoch, instanceId }: ConsumerHeartbeatRequest,
-  context: DecisionContext,
 ): LeaveDecision | Refusal {
   const unheld = instanceId === null ? null : checkInstance(group, instanceId, memberId);
   if (unheld) return unheld;
   const member = group.members.get(memberId);
   if (!member) return refusal('UNKNOWN_MEMBER_ID', `Member ${memberId} is not in group ${group.id}.`);
-  if (memberEpoch === LEAVE_EPOCH) {
-    return { error: 'NONE', records: decideRemoval(group, memberId, context), removed: memberId };
-  }
+  if (memberEpoch === LEAVE_EPOCH) return { error: 'NONE', isRemoved: true, records: [] };
   // What it was to give back it has given back by going; the rest is kept for it until its session ends.
   const away: ConsumerMember = { ...member, epoch: AWAY_EPOCH, state: 'stable', revoking: NO_PARTITIONS };
-  return {
-    error: 'NONE',
-    records: [{ type: 'current', group: group.id, memberId, value: currentOf(away) }],
-    removed: null,
-  };
+  const record: GroupRecord = { type: 'current', group: group.id, memberId, value: currentOf(away) };
+  return { error: 'NONE', isRemoved: false, records: [record] };
 }
 
-/** The member is gone; the others learn of it by the group's next epoch. */
-export function decideRemoval(group: ConsumerGroup, memberId: string, context: DecisionContext): GroupRecord[] {
+/** The members are gone; the others learn of it by the group's next epoch. */
+export function decideRemoval(
+  group: ConsumerGroup,
+  memberIds: Iterable<string>,
+  context: DecisionContext,
+): GroupRecord[] {
   const members = new Map(group.members);
-  members.delete(memberId);
-  return [...tombstonesOfMember(group.id, memberId), ...decideEpoch(group, members, true, context).records];
+  const records: GroupRecord[] = [];
+  for (const memberId of memberIds) {
+    members.delete(memberId);
+    records.push(...tombstonesOfMember(group.id, memberId));
+  }
+  records.push(...decideEpoch(group, members, true, context).records);
+  return records;
 }

@@ -15,7 +15,7 @@ import { consumerGroupTargetAssignmentMemberValue as targetMemberValue } from '.
 import { consumerGroupTargetAssignmentMetadataKey as targetKey } from '../../protocol/records/consumer-group-target-assignment-metadata-key.js';
 import { consumerGroupTargetAssignmentMetadataValue as targetValue } from '../../protocol/records/consumer-group-target-assignment-metadata-value.js';
 import { type Assignment, assignmentOf, listed } from './assignment.js';
-import { type CurrentAssignment, memberStates, type Subscription } from './consumer-member.js';
+import { type ClassicTraits, type CurrentAssignment, memberStates, type Subscription } from './consumer-member.js';
 
 /** In each of them null takes away what the key names. */
 export type ConsumerGroupRecord =
@@ -79,6 +79,10 @@ export function encodeConsumerGroupRecord(record: ConsumerGroupRecord): Internal
             ...value,
             subscribedTopicNames: value.topicNames,
             subscribedTopicRegex: value.topicRegex,
+            classicMemberMetadata: value.classic && {
+              sessionTimeoutMs: value.classic.sessionTimeoutMs,
+              supportedProtocols: value.classic.protocols,
+            },
           }),
       };
     }
@@ -175,6 +179,7 @@ export function decodeConsumerGroupRecord(key: Buffer, value: Buffer | null): Co
 
 function decodeSubscription(value: Buffer): Subscription {
   const decoded = decodeRecord(memberValue, value);
+  const traits = decoded.classicMemberMetadata;
   return {
     instanceId: decoded.instanceId,
     rackId: decoded.rackId,
@@ -184,6 +189,21 @@ function decodeSubscription(value: Buffer): Subscription {
     topicRegex: decoded.subscribedTopicRegex ?? '',
     rebalanceTimeoutMs: decoded.rebalanceTimeoutMs,
     serverAssignor: decoded.serverAssignor,
+    classic: traits && traits.supportedProtocols.length > 0 ? copied(traits) : null,
+  };
+}
+
+/** The decoder's bytes are views into the log's. */
+function copied({
+  sessionTimeoutMs,
+  supportedProtocols,
+}: {
+  readonly sessionTimeoutMs: number;
+  readonly supportedProtocols: ClassicTraits['protocols'];
+}): ClassicTraits {
+  return {
+    sessionTimeoutMs,
+    protocols: supportedProtocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
   };
 }
 

@@ -11,8 +11,11 @@ import type { GroupRecord } from './group-record.js';
 /** As ConsumerGroupDescribe and ListGroups spell them. */
 export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable';
 
-/** When a member that does not give its partitions back counts as gone, and the epoch in which it was told to. */
-export interface Revocation {
+/** What a member was told to do, and when it counts as gone because it has not. */
+export interface Debt {
+  /** A member of the classic protocol has to join again, or to fetch its assignment; others give partitions back. */
+  readonly kind: 'revocation' | 'join' | 'sync';
+  /** In which it was told. */
   readonly epoch: number;
   readonly deadline: Deadline;
 }
@@ -40,7 +43,7 @@ export class ConsumerGroup {
   /** Not durable: topics may have come, gone or grown since the last heartbeat, or while nobody watched. */
   topicsMayHaveChanged = true;
   readonly sessions = new Map<string, Deadline>();
-  readonly revocations = new Map<string, Revocation>();
+  readonly debts = new Map<string, Debt>();
 
   constructor(
     readonly id: string,
@@ -161,6 +164,17 @@ export class ConsumerGroup {
     return this.targets.get(memberId) ?? NO_PARTITIONS;
   }
 
+  /** Whether nothing that `member` shall have is another's any more. */
+  hasAllFree(member: ConsumerMember): boolean {
+    for (const [topicId, partitions] of this.targetOf(member.id)) {
+      for (const partition of partitions) {
+        const owner = this.ownerOf(topicId, partition);
+        if (owner !== undefined && owner !== member.id) return false;
+      }
+    }
+    return true;
+  }
+
   isSubscribedTo(topic: string): boolean {
     for (const { topicNames, topicRegex } of this.members.values()) {
       if (topicNames.includes(topic)) return true;
@@ -173,7 +187,8 @@ export class ConsumerGroup {
   checkMemberEpoch(memberId: string, epoch: number): ErrorName {
     const member = this.members.get(memberId);
     if (!member) return 'UNKNOWN_MEMBER_ID';
-    return epoch === member.epoch ? 'NONE' : 'STALE_MEMBER_EPOCH';
+    if (epoch === member.epoch) return 'NONE';
+    return member.classic === null ? 'STALE_MEMBER_EPOCH' : 'ILLEGAL_GENERATION';
   }
 
   /** All but its offsets. The one that makes it no consumer group any more comes last. */

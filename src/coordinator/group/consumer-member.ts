@@ -1,6 +1,7 @@
 /** One member of a consumer group: who it is, what it reads, what it has, and its next step towards what it shall have. Main thread. */
 import type { Uuid } from '../../base/uuid.js';
 import { type Assignment, filtered, NO_PARTITIONS, overlap, same, sizeOf, together, without } from './assignment.js';
+import { type MemberProtocol, offersTheSame } from './member.js';
 
 /** A static member's epoch while it is away (KIP-848); its place is kept for as long as its session lasts. */
 export const AWAY_EPOCH = -2;
@@ -38,6 +39,16 @@ export interface Subscription {
   readonly rebalanceTimeoutMs: number;
   /** null: whichever the group has. */
   readonly serverAssignor: string | null;
+  /** Set where the member speaks the classic protocol: the group was one of those before, or is to become one. */
+  readonly classic: ClassicTraits | null;
+}
+
+/** What only members that speak the classic protocol have. */
+export interface ClassicTraits {
+  /** They choose it themselves. */
+  readonly sessionTimeoutMs: number;
+  /** At least one. */
+  readonly protocols: readonly MemberProtocol[];
 }
 
 /** What the member has been told. */
@@ -66,6 +77,7 @@ export function newMember(id: string): ConsumerMember {
     topicRegex: '',
     rebalanceTimeoutMs: -1,
     serverAssignor: null,
+    classic: null,
     epoch: JOIN_EPOCH,
     previousEpoch: JOIN_EPOCH,
     state: 'stable',
@@ -76,9 +88,12 @@ export function newMember(id: string): ConsumerMember {
 
 /** Only what goes into the member's own record. */
 export function subscriptionOf(member: ConsumerMember): Subscription {
-  const { instanceId, rackId, clientId, clientHost, topicNames, topicRegex, rebalanceTimeoutMs, serverAssignor } =
-    member;
-  return { instanceId, rackId, clientId, clientHost, topicNames, topicRegex, rebalanceTimeoutMs, serverAssignor };
+  const { instanceId, rackId, clientId, clientHost, topicNames, topicRegex } = member;
+  const { rebalanceTimeoutMs, serverAssignor, classic } = member;
+  return {
+    ...{ instanceId, rackId, clientId, clientHost, topicNames, topicRegex },
+    ...{ rebalanceTimeoutMs, serverAssignor, classic },
+  };
 }
 
 /** Only what goes into the record of what the member has. */
@@ -102,8 +117,14 @@ export function saysTheSame(one: Subscription, other: Subscription): boolean {
     one.rackId === other.rackId &&
     one.clientId === other.clientId &&
     one.clientHost === other.clientHost &&
-    one.rebalanceTimeoutMs === other.rebalanceTimeoutMs
+    one.rebalanceTimeoutMs === other.rebalanceTimeoutMs &&
+    hasTheSameTraits(one.classic, other.classic)
   );
+}
+
+function hasTheSameTraits(one: ClassicTraits | null, other: ClassicTraits | null): boolean {
+  if (one === null || other === null) return one === other;
+  return one.sessionTimeoutMs === other.sessionTimeoutMs && offersTheSame(one.protocols, other.protocols);
 }
 
 export function hasTheSame(one: CurrentAssignment, other: CurrentAssignment): boolean {

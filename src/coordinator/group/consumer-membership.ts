@@ -13,6 +13,7 @@ import {
   type ConsumerHeartbeatRequest,
   checkHeartbeat,
   type DecisionContext,
+  decideEpoch,
   decideHeartbeat,
   decideLeave,
   decideRemoval,
@@ -20,28 +21,43 @@ import {
 } from './consumer-decisions.js';
 import { ConsumerGroup } from './consumer-group.js';
 import { type ConsumerMember, JOIN_EPOCH } from './consumer-member.js';
+import { ConsumerSessions } from './consumer-sessions.js';
 import type { Group } from './group.js';
 import type { GroupEnvironment } from './group-environment.js';
+import type { GroupRecord } from './group-record.js';
+import { type Downgrade, decideDowngrade, decideUpgrade, type MigrationContext } from './migration.js';
 import type { GroupTopics } from './offset-rules.js';
+import { ShareGroup } from './share-group.js';
 import { matchesTopic } from './topic-regex.js';
 
 export type ConsumerHeartbeatResponse = ResponseOf<typeof consumerGroupHeartbeat>;
 export type DescribedConsumerGroup = ResponseOf<typeof consumerGroupDescribe>['groups'][number];
 
-/** What ConsumerGroupDescribe calls members that speak the new protocol. */
+/** What ConsumerGroupDescribe calls members by the protocol that they speak. */
+const CLASSIC_MEMBER = 0;
 const CONSUMER_MEMBER = 1;
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 export interface ConsumerGroupEnvironment extends GroupEnvironment {
   readonly topics: GroupTopics;
   find(groupId: string): Group | undefined;
   /** As it is in memory, made where it is not there. */
   findOrMake(groupId: string): Group;
-  /** The empty classic group is about to become a consumer group: who waits in it is answered. */
+  /** The classic group is about to become a consumer group: who waits in it is answered. */
   abandonClassic(group: ClassicGroup): void;
+  /** The consumer group has become `group`, whose members have to be asked to join. */
+  startClassic(group: ClassicGroup): void;
 }
 
 export class ConsumerMembership {
-  constructor(private readonly env: ConsumerGroupEnvironment) {}
+  readonly sessions: ConsumerSessions;
+
+  constructor(private readonly env: ConsumerGroupEnvironment) {
+    const { deadlines, groupConfigs } = env;
+    const onGone = (group: ConsumerGroup, memberId: string, reason: string) => this.fence(group, memberId, reason);
+    this.sessions = new ConsumerSessions({ deadlines, groupConfigs, onGone });
+  }
 
   /** Takes copies of what it keeps of `request`. Answers when all that the answer rests on is on disk. */
   heartbeat(
@@ -53,29 +69,20 @@ export class ConsumerMembership {
     if (invalid) return invalid;
     const found = this.env.find(groupId);
     if (memberEpoch < JOIN_EPOCH) return this.leave(found, request);
-    const classic = found instanceof ClassicGroup ? found : null;
-    if (
-      (!found && memberEpoch !== JOIN_EPOCH) ||
-      (classic && (memberEpoch !== JOIN_EPOCH || classic.state !== 'Empty'))
-    ) {
-      return refused('GROUP_ID_NOT_FOUND', `Group ${groupId} is not a consumer group.`);
-    }
-    const group = found instanceof ConsumerGroup ? found : new ConsumerGroup(groupId, classic?.offsets);
+    const entered = this.enter(groupId, found, memberEpoch);
+    if (typeof entered === 'string') return refused('GROUP_ID_NOT_FOUND', entered);
     const memberId = request.memberId === '' ? randomUuid() : request.memberId;
-    const decision = decideHeartbeat(group, { ...request, memberId }, context, this.decisionContext());
+    const decision = decideHeartbeat(entered.group, { ...request, memberId }, context, this.decisionContext());
     if (decision.error !== 'NONE') return refused(decision.error, decision.message);
-    const { records, member, assignment, replaced } = decision;
-    if (classic) this.env.abandonClassic(classic);
-    const target = this.env.findOrMake(groupId);
-    const written =
-      records.length > 0
-        ? this.env.write(target, [...(classic?.tombstones() ?? []), ...records])
-        : this.env.settled(target);
-    const changed = this.env.find(groupId);
-    if (changed instanceof ConsumerGroup) {
-      changed.topicsMayHaveChanged = false;
-      if (replaced !== null) this.unwatch(changed, replaced);
-      this.watch(changed, member);
+    const { member, assignment, replaced } = decision;
+    if (found instanceof ClassicGroup) this.env.abandonClassic(found);
+    const written = this.written(groupId, [...entered.records, ...decision.records]);
+    const group = this.env.find(groupId);
+    if (group instanceof ConsumerGroup) {
+      group.topicsMayHaveChanged = false;
+      if (found !== group) this.takeOver(group);
+      if (replaced !== null) this.sessions.unwatch(group, replaced);
+      this.watch(group, member);
     }
     const answer: ConsumerHeartbeatResponse = {
       errorCode: 'NONE',
@@ -85,6 +92,28 @@ export class ConsumerMembership {
       assignment: assignment && { topicPartitions: listed(assignment) },
     };
     return written ? answered(written, answer) : answer;
+  }
+
+  /** The group that the member speaks to, and the records that make it a consumer group; a sentence where it is none. */
+  private enter(
+    groupId: string,
+    found: Group | undefined,
+    memberEpoch: number,
+  ): { readonly group: ConsumerGroup; readonly records: readonly GroupRecord[] } | string {
+    if (found instanceof ConsumerGroup) return { group: found, records: [] };
+    if (memberEpoch !== JOIN_EPOCH || found instanceof ShareGroup) return `Group ${groupId} is not a consumer group.`;
+    const group = new ConsumerGroup(groupId, found?.offsets);
+    if (found === undefined) return { group, records: [] };
+    if (found.members.size === 0) return { group, records: found.tombstones() };
+    const records = decideUpgrade(found, this.migrationContext());
+    if (typeof records === 'string') return `Group ${groupId} is a classic group: ${records}.`;
+    for (const record of records) group.replay(record);
+    return { group, records };
+  }
+
+  private written(groupId: string, records: readonly GroupRecord[]): Promise<ErrorName> | null {
+    const group = this.env.findOrMake(groupId);
+    return records.length > 0 ? this.env.write(group, records) : this.env.settled(group);
   }
 
   private check(request: ConsumerHeartbeatRequest, context: HeartbeatContext): ConsumerHeartbeatResponse | null {
@@ -100,15 +129,53 @@ export class ConsumerMembership {
     if (!(group instanceof ConsumerGroup)) {
       return refused('GROUP_ID_NOT_FOUND', `Group ${groupId} is not a consumer group.`);
     }
-    const decision = decideLeave(group, request, this.decisionContext());
+    const decision = decideLeave(group, request);
     if (decision.error !== 'NONE') return refused(decision.error, decision.message);
-    if (decision.removed !== null) this.unwatch(group, decision.removed);
-    else this.endRevocation(group, memberId);
-    const written = this.env.write(group, decision.records);
+    this.sessions.settle(group, memberId);
+    const written = decision.isRemoved
+      ? this.remove(group, new Set([memberId]))
+      : this.env.write(group, decision.records);
     return answered(written, { errorCode: 'NONE', memberId, memberEpoch, heartbeatIntervalMs: 0 });
   }
 
-  private decisionContext(): DecisionContext {
+  /** Takes members out, which may make the group a classic one. */
+  remove(group: ConsumerGroup, memberIds: ReadonlySet<string>): Promise<ErrorName> {
+    for (const memberId of memberIds) this.sessions.unwatch(group, memberId);
+    const downgrade = decideDowngrade(group, memberIds, this.migrationContext());
+    if (downgrade) return this.downgrade(group, downgrade);
+    return this.env.write(group, decideRemoval(group, memberIds, this.decisionContext()));
+  }
+
+  /** Makes the group a classic one where nobody in it speaks its own protocol any more; null where it stays. */
+  downgradeIfClassic(group: ConsumerGroup): Promise<ErrorName> | null {
+    const downgrade = decideDowngrade(group, NOBODY, this.migrationContext());
+    return downgrade && this.downgrade(group, downgrade);
+  }
+
+  private downgrade(group: ConsumerGroup, { records, protocols }: Downgrade): Promise<ErrorName> {
+    this.abandon(group);
+    const written = this.env.write(group, records);
+    const classic = this.env.find(group.id);
+    if (!(classic instanceof ClassicGroup)) return written;
+    for (const member of classic.members.values()) member.protocols = protocols.get(member.id) ?? member.protocols;
+    this.env.startClassic(classic);
+    return written;
+  }
+
+  /** Looks at the topics, where they may be others than the group knows: for members that do not ask for them. */
+  refreshTopics(group: ConsumerGroup): void {
+    if (!group.topicsMayHaveChanged) return;
+    const { records } = decideEpoch(group, group.members, false, this.decisionContext());
+    group.topicsMayHaveChanged = false;
+    if (records.length > 0) void this.env.write(group, records);
+  }
+
+  private migrationContext(): MigrationContext {
+    const { topics, config, clock } = this.env;
+    return { topics, config, nowMs: clock.nowMs() };
+  }
+
+  decisionContext(): DecisionContext {
     const { config, clock, topics } = this.env;
     return {
       topics,
@@ -125,46 +192,22 @@ export class ConsumerMembership {
 
   /** The group is about to be read again, or the broker to stop: nobody is watched any more. */
   abandon(group: ConsumerGroup): void {
-    for (const memberId of [...group.sessions.keys()]) this.unwatch(group, memberId);
+    for (const memberId of [...group.sessions.keys()]) this.sessions.unwatch(group, memberId);
   }
 
-  private watch(group: ConsumerGroup, { id, epoch, state, rebalanceTimeoutMs }: ConsumerMember): void {
-    const { deadlines, groupConfigs } = this.env;
-    let session = group.sessions.get(id);
-    if (!session) {
-      session = deadlines.create(() => this.fence(group, id, 'its session ended'));
-      group.sessions.set(id, session);
-    }
-    deadlines.set(session, groupConfigs.value(group.id, 'consumer.session.timeout.ms'));
-    const revocation = group.revocations.get(id);
-    if (state === 'unrevoked' && revocation?.epoch === epoch) return;
-    this.endRevocation(group, id);
-    if (state !== 'unrevoked' || rebalanceTimeoutMs < 0) return;
-    const deadline = deadlines.create(() => this.fence(group, id, 'it did not give its partitions back'));
-    group.revocations.set(id, { epoch, deadline });
-    deadlines.set(deadline, rebalanceTimeoutMs);
-  }
-
-  private unwatch(group: ConsumerGroup, memberId: string): void {
-    const session = group.sessions.get(memberId);
-    if (session) this.env.deadlines.clear(session);
-    group.sessions.delete(memberId);
-    this.endRevocation(group, memberId);
-  }
-
-  private endRevocation(group: ConsumerGroup, memberId: string): void {
-    const revocation = group.revocations.get(memberId);
-    if (revocation) this.env.deadlines.clear(revocation.deadline);
-    group.revocations.delete(memberId);
+  private watch(group: ConsumerGroup, member: ConsumerMember): void {
+    this.sessions.watch(group, member);
+    if (member.classic !== null) return;
+    if (member.state === 'unrevoked') this.sessions.owe(group, member, 'revocation');
+    else this.sessions.settle(group, member.id);
   }
 
   /** Takes out a member that did not do its part in time; it learns of it when it asks again. */
   private fence(group: ConsumerGroup, memberId: string, reason: string): void {
-    this.unwatch(group, memberId);
     if (this.env.find(group.id) !== group || !group.members.has(memberId)) return;
     this.env.logger.info({ group: group.id, member: memberId, reason }, 'consumer group member is gone');
     // Nobody waits for this; where it fails the group is read again and the member is watched anew.
-    void this.env.write(group, decideRemoval(group, memberId, this.decisionContext()));
+    void this.remove(group, new Set([memberId]));
   }
 
   /** Whoever reads `topic`, or would now that it is there, looks at its topics at its next heartbeat. */
@@ -194,7 +237,7 @@ export class ConsumerMembership {
         subscribedTopicRegex: member.topicRegex === '' ? null : member.topicRegex,
         assignment: { topicPartitions: this.named(member.assigned) },
         targetAssignment: { topicPartitions: this.named(group.targetOf(member.id)) },
-        memberType: CONSUMER_MEMBER,
+        memberType: member.classic === null ? CONSUMER_MEMBER : CLASSIC_MEMBER,
       })),
     };
   }

@@ -15,9 +15,11 @@ import type { listGroups } from '../../protocol/messages/16-list-groups.js';
 import type { ResponseOf } from '../../protocol/schema.js';
 import { partitionOf } from '../partition-of.js';
 import { ClassicGroup } from './classic-group.js';
+import { ClassicMembers } from './classic-members.js';
 import type { ConsumerHeartbeatRequest, HeartbeatContext } from './consumer-decisions.js';
 import { ConsumerGroup } from './consumer-group.js';
 import {
+  type ConsumerGroupEnvironment,
   type ConsumerHeartbeatResponse,
   ConsumerMembership,
   type DescribedConsumerGroup,
@@ -30,6 +32,7 @@ import type { GroupRecord } from './group-record.js';
 import { type JoinResponse, NAME_CHARS_MAX, NO_BYTES, type SyncResponse } from './member.js';
 import {
   type HeartbeatRequest,
+  hasKeepableNames,
   type JoinContext,
   type JoinRequest,
   type LeaveRequest,
@@ -104,6 +107,7 @@ export class GroupCoordinator {
   private readonly membership: Membership;
   private readonly consumers: ConsumerMembership;
   private readonly shares: ShareMembership;
+  private readonly classicMembers: ClassicMembers;
   private readonly expiry;
   /** Empty until `load` is called. */
   private partitions: readonly OffsetsPartition[] = [];
@@ -128,11 +132,14 @@ export class GroupCoordinator {
       findOrMake: (groupId: string) => this.partitionFor(groupId).getOrCreate(groupId),
     };
     this.shares = new ShareMembership({ ...env, ...finding });
-    this.consumers = new ConsumerMembership({
+    const consumerEnv: ConsumerGroupEnvironment = {
       ...env,
       ...finding,
-      abandonClassic: (group) => this.membership.rebalance.abandon(group, 'UNKNOWN_MEMBER_ID'),
-    });
+      abandonClassic: (group) => this.membership.rebalance.abandon(group, 'REBALANCE_IN_PROGRESS'),
+      startClassic: (group) => this.membership.rebalance.restart(group, 'the group was a consumer group'),
+    };
+    this.consumers = new ConsumerMembership(consumerEnv);
+    this.classicMembers = new ClassicMembers(consumerEnv, this.consumers);
     this.expiry = this.deadlines.create(() => this.expireOffsets());
     topics.onCreated((topic) => this.topicChanged(topic));
     topics.onGrown((topic) => this.topicChanged(topic));
@@ -183,12 +190,17 @@ export class GroupCoordinator {
     ) {
       return joinError('INVALID_SESSION_TIMEOUT', memberId);
     }
+    if (!hasKeepableNames(request)) return joinError('INVALID_REQUEST', memberId);
     const partition = this.partitionFor(groupId);
     const found = partition.get(groupId);
     if (!found && memberId !== '') return joinError('UNKNOWN_MEMBER_ID', memberId);
-    const existing = found instanceof ConsumerGroup ? this.toClassic(found) : found;
-    if (existing === null || existing instanceof ShareGroup) return joinError('INCONSISTENT_GROUP_PROTOCOL', memberId);
-    const group = existing ?? partition.getOrCreate(groupId);
+    if (found instanceof ShareGroup) return joinError('INCONSISTENT_GROUP_PROTOCOL', memberId);
+    if (found instanceof ConsumerGroup && found.members.size > 0) {
+      return this.classicMembers.join(found, request, context);
+    }
+    // A consumer group that is empty becomes a classic one when a member of that protocol joins.
+    if (found instanceof ConsumerGroup) this.writeUnasked(found, found.tombstones());
+    const group = partition.getOrCreate(groupId);
     assert(group instanceof ClassicGroup, 'a group is classic until a record says otherwise');
     const answer = this.membership.join(group, request, context);
     // Where the first to ask was refused, there was never a group.
@@ -199,22 +211,25 @@ export class GroupCoordinator {
   sync(request: SyncRequest): SyncResponse | Promise<SyncResponse> {
     const error = this.membershipError(request.groupId);
     if (error !== 'NONE') return syncError(error);
-    const group = this.classic(request.groupId);
-    return group ? this.membership.sync(group, request) : syncError('UNKNOWN_MEMBER_ID');
+    const group = this.partitionFor(request.groupId).get(request.groupId);
+    if (group instanceof ConsumerGroup) return this.classicMembers.sync(group, request);
+    return group instanceof ClassicGroup ? this.membership.sync(group, request) : syncError('UNKNOWN_MEMBER_ID');
   }
 
   heartbeat(request: HeartbeatRequest): ErrorName {
     const error = this.membershipError(request.groupId);
     if (error !== 'NONE') return error;
-    const group = this.classic(request.groupId);
-    return group ? this.membership.heartbeat(group, request) : 'UNKNOWN_MEMBER_ID';
+    const group = this.partitionFor(request.groupId).get(request.groupId);
+    if (group instanceof ConsumerGroup) return this.classicMembers.heartbeat(group, request);
+    return group instanceof ClassicGroup ? this.membership.heartbeat(group, request) : 'UNKNOWN_MEMBER_ID';
   }
 
-  leave(groupId: string, members: LeaveRequest['members']): LeaveResponse {
+  async leave(groupId: string, members: LeaveRequest['members']): Promise<LeaveResponse> {
     const errorCode = this.membershipError(groupId);
     if (errorCode !== 'NONE') return { errorCode, members: [] };
-    const group = this.classic(groupId);
-    if (group) return { errorCode, members: this.membership.leave(group, members) };
+    const group = this.partitionFor(groupId).get(groupId);
+    if (group instanceof ConsumerGroup) return { errorCode, members: await this.classicMembers.leave(group, members) };
+    if (group instanceof ClassicGroup) return { errorCode, members: this.membership.leave(group, members) };
     return { errorCode, members: members.map((member) => ({ ...member, errorCode: 'UNKNOWN_MEMBER_ID' as const })) };
   }
 
@@ -225,9 +240,6 @@ export class GroupCoordinator {
   ): ConsumerHeartbeatResponse | Promise<ConsumerHeartbeatResponse> {
     const error = this.availability(request.groupId);
     if (error !== 'NONE') return refused(error);
-    if (this.share(request.groupId)) {
-      return refused('GROUP_ID_NOT_FOUND', `Group ${request.groupId} is not a consumer group.`);
-    }
     return this.consumers.heartbeat(request, context);
   }
 
@@ -439,21 +451,9 @@ export class GroupCoordinator {
     return this.partitions[partitionOf(groupId, this.partitions.length)];
   }
 
-  private classic(groupId: string): ClassicGroup | undefined {
-    const group = this.partitionFor(groupId).get(groupId);
-    return group instanceof ClassicGroup ? group : undefined;
-  }
-
   private share(groupId: string): ShareGroup | undefined {
     const group = this.partitionFor(groupId).get(groupId);
     return group instanceof ShareGroup ? group : undefined;
-  }
-
-  /** An empty consumer group becomes a classic one when a classic member joins; null where it is not empty. */
-  private toClassic(group: ConsumerGroup): Group | undefined | null {
-    if (group.members.size > 0) return null;
-    this.writeUnasked(group, group.tombstones());
-    return this.partitionFor(group.id).get(group.id);
   }
 
   private abandon(group: Group, error: ErrorName): void {

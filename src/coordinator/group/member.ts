@@ -1,5 +1,5 @@
 /** One member of a classic group: who it is, what it supports, what it was given, and what it waits for. Main thread. */
-
+import { randomUUID } from 'node:crypto';
 import type { Deadline } from '../../base/deadlines.js';
 import type { joinGroup } from '../../protocol/messages/11-join-group.js';
 import type { syncGroup } from '../../protocol/messages/14-sync-group.js';
@@ -12,6 +12,13 @@ export type SyncResponse = ResponseOf<typeof syncGroup>;
 export interface MemberProtocol {
   readonly name: string;
   readonly metadata: Buffer;
+}
+
+export function offersTheSame(one: readonly MemberProtocol[], other: readonly MemberProtocol[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ name, metadata }, i) => name === other[i].name && metadata.equals(other[i].metadata))
+  );
 }
 
 export interface MemberIdentity {
@@ -30,6 +37,22 @@ export interface MemberIdentity {
  * bytes, and each UTF-16 unit may take three of them.
  */
 export const NAME_CHARS_MAX = 10_922;
+
+/** A dash and a UUID: what makes a client's or an instance's name into a member's id. */
+const ID_SUFFIX_CHARS = 37;
+
+/** The longest name of which a member's id can be made. */
+export const NAMING_CHARS_MAX: number = NAME_CHARS_MAX - ID_SUFFIX_CHARS;
+
+/** `name`: a client's id, or an instance's. */
+export function newMemberId(name: string): string {
+  return `${name}-${randomUUID()}`;
+}
+
+/** Client ids are nobody's key, so one that is too long to keep is cut. */
+export function keptClientId(clientId: string | null): string {
+  return (clientId ?? '').slice(0, NAMING_CHARS_MAX);
+}
 
 export const NO_BYTES: Buffer = Buffer.alloc(0);
 
@@ -74,15 +97,6 @@ export class Member {
   /** Empty where the member does not offer `protocol`. */
   metadataFor(protocol: string | null): Buffer {
     return this.protocols.find(({ name }) => name === protocol)?.metadata ?? NO_BYTES;
-  }
-
-  offersTheSame(protocols: readonly MemberProtocol[]): boolean {
-    return (
-      protocols.length === this.protocols.length &&
-      protocols.every(
-        ({ name, metadata }, i) => name === this.protocols[i].name && metadata.equals(this.protocols[i].metadata),
-      )
-    );
   }
 
   answerJoin(response: JoinResponse): void {

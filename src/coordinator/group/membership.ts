@@ -1,5 +1,4 @@
 /** What members of classic groups ask for: to join, to be given their part, to stay alive, to leave. Main thread. */
-import { randomUUID } from 'node:crypto';
 import type { ErrorName } from '../../base/error-code.js';
 import type { joinGroup } from '../../protocol/messages/11-join-group.js';
 import type { heartbeat } from '../../protocol/messages/12-heartbeat.js';
@@ -11,16 +10,17 @@ import { joinError, joined, membersForLeader, syncError, synced } from './group-
 import type { GroupEnvironment } from './group-environment.js';
 import {
   type JoinResponse,
+  keptClientId,
   Member,
   type MemberIdentity,
-  NAME_CHARS_MAX,
+  type MemberProtocol,
+  NAMING_CHARS_MAX,
   NO_BYTES,
+  newMemberId,
+  offersTheSame,
   type SyncResponse,
 } from './member.js';
 import { NEW_MEMBER_JOIN_TIMEOUT_MS, Rebalance } from './rebalance.js';
-
-/** A dash and a UUID: what makes a client's or an instance's name into a member's id. */
-const ID_SUFFIX_CHARS = 37;
 
 export type JoinRequest = RequestOf<typeof joinGroup>;
 export type SyncRequest = RequestOf<typeof syncGroup>;
@@ -48,9 +48,6 @@ export class Membership {
   /** Takes copies of what it keeps of `request`. */
   join(group: ClassicGroup, request: JoinRequest, context: JoinContext): JoinResponse | Promise<JoinResponse> {
     const { memberId, groupInstanceId, protocolType, protocols } = request;
-    const names = [protocolType, groupInstanceId ?? '', ...protocols.map(({ name }) => name)];
-    if (names.some(({ length }) => length > NAME_CHARS_MAX - ID_SUFFIX_CHARS))
-      return joinError('INVALID_REQUEST', memberId);
     if (!this.hasRoomFor(group, memberId, groupInstanceId)) {
       const member = group.members.get(memberId);
       if (member) this.rebalance.remove(group, member, 'GROUP_MAX_SIZE_REACHED', 'the group is full');
@@ -79,7 +76,7 @@ export class Membership {
     request: JoinRequest,
     context: JoinContext,
   ): JoinResponse | Promise<JoinResponse> {
-    const id = `${clientIdOf(context)}-${randomUUID()}`;
+    const id = newMemberId(keptClientId(context.clientId));
     if (!context.idBeforeJoin) return this.admit(group, identityOf(id, request, context), request.protocolType);
     this.rebalance.expectJoin(group, id, request.sessionTimeoutMs);
     return joinError('MEMBER_ID_REQUIRED', id);
@@ -91,7 +88,7 @@ export class Membership {
     request: JoinRequest,
     context: JoinContext,
   ): JoinResponse | Promise<JoinResponse> {
-    const identity = identityOf(`${instanceId}-${randomUUID()}`, request, context);
+    const identity = identityOf(newMemberId(instanceId), request, context);
     const member = group.staticMembers.get(instanceId);
     return member ? this.takeBack(group, member, identity, context) : this.admit(group, identity, request.protocolType);
   }
@@ -111,7 +108,7 @@ export class Membership {
     const error = group.checkMember(memberId, groupInstanceId);
     const member = group.members.get(memberId);
     if (error !== 'NONE' || !member) return joinError(error, memberId);
-    const isUnchanged = member.offersTheSame(protocols);
+    const isUnchanged = offersTheSame(member.protocols, protocols);
     // A leader that joins again wants to assign again; anyone else that did not change has only missed the answer.
     const answerAgain =
       (group.state === 'CompletingRebalance' && isUnchanged) ||
@@ -275,21 +272,31 @@ export class Membership {
   }
 }
 
-/** Client ids are nobody's key, so one that is too long to keep is cut. */
-function clientIdOf({ clientId }: JoinContext): string {
-  return (clientId ?? '').slice(0, NAME_CHARS_MAX - ID_SUFFIX_CHARS);
-}
-
 function identityOf(id: string, request: JoinRequest, context: JoinContext): MemberIdentity {
-  const { groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = request;
+  const { groupInstanceId, sessionTimeoutMs, protocols } = request;
   return {
     id,
     instanceId: groupInstanceId,
-    clientId: clientIdOf(context),
+    clientId: keptClientId(context.clientId),
     clientHost: context.clientHost,
     sessionTimeoutMs,
-    // JoinGroup 0 knows one timeout only.
-    rebalanceTimeoutMs: rebalanceTimeoutMs < 0 ? sessionTimeoutMs : rebalanceTimeoutMs,
-    protocols: protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
+    rebalanceTimeoutMs: rebalanceTimeoutOf(request),
+    protocols: copied(protocols),
   };
+}
+
+/** JoinGroup 0 knows one timeout only. */
+export function rebalanceTimeoutOf({ sessionTimeoutMs, rebalanceTimeoutMs }: JoinRequest): number {
+  return rebalanceTimeoutMs < 0 ? sessionTimeoutMs : rebalanceTimeoutMs;
+}
+
+/** What a request holds are views into a buffer that is used again. */
+export function copied(protocols: JoinRequest['protocols']): MemberProtocol[] {
+  return protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) }));
+}
+
+/** Whether all names of `request` can be kept. */
+export function hasKeepableNames({ protocolType, groupInstanceId, protocols }: JoinRequest): boolean {
+  const names = [protocolType, groupInstanceId ?? '', ...protocols.map(({ name }) => name)];
+  return names.every(({ length }) => length <= NAMING_CHARS_MAX);
 }

@@ -47,7 +47,7 @@ export function checkCommit(group: Group, request: CommitRequest, hasMemberEpoch
   // Consumers that assign partitions to themselves, and administrators, commit without being members of anything.
   if (generation < 0 && group.state === 'Empty') return 'NONE';
   if (group instanceof ConsumerGroup) {
-    if (!hasMemberEpoch && group.members.has(memberId)) return 'UNSUPPORTED_VERSION';
+    if (!hasMemberEpoch && group.members.get(memberId)?.classic === null) return 'UNSUPPORTED_VERSION';
     return group.checkMemberEpoch(memberId, generation);
   }
   if (generation < 0 && memberId === '' && groupInstanceId === null) return 'UNKNOWN_MEMBER_ID';

@@ -36,6 +36,12 @@ export class Rebalance {
     }
   }
 
+  /** Everyone in the group counts as alive from now, and is asked to join. */
+  restart(group: ClassicGroup, reason: string): void {
+    for (const member of group.members.values()) this.watch(group, member);
+    this.prepare(group, reason);
+  }
+
   completeIfEveryoneJoined(group: ClassicGroup): void {
     if (group.state === 'PreparingRebalance' && !group.isInitialJoin && group.hasEveryoneJoined) this.complete(group);
   }
