@@ -36,6 +36,7 @@ import { trimRoom } from './prepared-room.js';
 import { type RestoreParts, restoreHistory, restoreProducers } from './producer-restore.js';
 import { encodeProducerSnapshot } from './producer-snapshot.js';
 import { ProducerState, type SequenceVerdict } from './producer-state.js';
+import { type LocatedRecords, locateRecords, type RecordLimits } from './record-range.js';
 import { Recovery } from './recovery.js';
 import { expired, NOTHING_RETIRED, type RetentionReason, type Retired, retire } from './retention.js';
 import { Segment } from './segment.js';
@@ -535,6 +536,11 @@ export class PartitionLog {
   /** See {@link locate}. @throws StorageError */
   locate(offset: Offset, maxBytes: number, upToOffset: Offset, wholeFirst: boolean): Located | null {
     return locate(this, offset, maxBytes, upToOffset, wholeFirst);
+  }
+
+  /** See {@link locateRecords}. @throws StorageError */
+  locateRecords(offset: Offset, upTo: Offset, limits: RecordLimits): LocatedRecords {
+    return locateRecords(this, offset, upTo, limits);
   }
 
   /** See {@link offsetAtTime}. @throws StorageError, KafkaError CORRUPT_MESSAGE */

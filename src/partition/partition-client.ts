@@ -19,6 +19,7 @@ import type {
   PartitionSpec,
   Partitions,
   ReadResult,
+  RecordsResult,
   Watermarks,
 } from './partitions.js';
 import { placeOn } from './placement.js';
@@ -221,6 +222,27 @@ export class PartitionClient implements Partitions {
     }
     await this.warm(run.slices);
     return { error: 'NONE', records };
+  }
+
+  async readRecords(
+    handle: PartitionHandle,
+    offset: Offset,
+    upTo: Offset,
+    limits: { readonly bytesMax: number; readonly recordsMax: number },
+  ): Promise<RecordsResult> {
+    const entry = handle as PartitionEntry;
+    if (entry.state !== 'online') return { error: unavailable(entry), records: null, endOffset: offset };
+    const { timesForgotten } = entry;
+    const reply = await this.ask(entry, { kind: 'records', offset, upTo, ...limits });
+    if (reply.error !== 'NONE') return { error: reply.error, records: null, endOffset: offset };
+    // The log was read again meanwhile: what was found may be gone.
+    if (entry.timesForgotten !== timesForgotten) {
+      return { error: 'NOT_LEADER_OR_FOLLOWER', records: null, endOffset: offset };
+    }
+    const { slices = [], offset: endOffset = offset } = reply;
+    if (slices.length === 0) return { error: 'NONE', records: null, endOffset };
+    await this.warm(slices);
+    return { error: 'NONE', records: recordsOf(slices), endOffset };
   }
 
   /** A reader who goes through the log will come back for what follows: it is located, and read into memory, meanwhile. */

@@ -69,6 +69,14 @@ export interface ReadResult {
   readonly records: FileRecords | null;
 }
 
+export interface RecordsResult {
+  readonly error: ErrorName;
+  /** Whole batches; null on error, or where no record has an offset in the range. */
+  readonly records: FileRecords | null;
+  /** Behind the last record; the end of the range where there is none. */
+  readonly endOffset: Offset;
+}
+
 export interface OffsetAtTime {
   readonly error: ErrorName;
   /** -1 where no record is that young. */
@@ -98,6 +106,16 @@ export interface Partitions {
   watermarks(handle: PartitionHandle): Watermarks;
   /** Bytes from `offset` up to the high watermark, at most `maxBytes` but at least the first batch whole (KIP-74). */
   read(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult>;
+  /**
+   * Batches that hold `recordsMax` records from `offset` on, begin below `upTo` and, but for the first, fit into `bytesMax`.
+   * For readers to whom records are dealt out: they need to know where the batches end.
+   */
+  readRecords(
+    handle: PartitionHandle,
+    offset: Offset,
+    upTo: Offset,
+    limits: { readonly bytesMax: number; readonly recordsMax: number },
+  ): Promise<RecordsResult>;
   /** First record at or after `timestampMs` (>= 0), or the record with the largest timestamp for -3. */
   offsetAtTime(handle: PartitionHandle, timestampMs: number): Promise<OffsetAtTime>;
   endOfEpoch(handle: PartitionHandle, epoch: LeaderEpoch): Promise<EpochEnd>;

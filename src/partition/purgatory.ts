@@ -6,6 +6,12 @@ import type { PartitionHandle, Partitions } from './partitions.js';
 /** A wait ends up to this part of it early, so that many end in the same moment. */
 const BEAT_SHARE = 4;
 
+/** Something beside a partition that a parked fetch may wait for. */
+export interface Listenable {
+  /** Calls `listener` at each change; returns the unsubscribe. */
+  onChange(listener: () => void): () => void;
+}
+
 export class Purgatory {
   private readonly deadlines: Deadlines;
   private readonly parked = new Set<() => void>();
@@ -37,8 +43,17 @@ export class Purgatory {
     return onBeatMs > nowMs ? onBeatMs : dueMs;
   }
 
-  /** Calls `wake` once: when one of the partitions moved, `waitMs` passed, `connectionClosed` is aborted, or at `close`. */
-  park(handles: readonly PartitionHandle[], waitMs: number, connectionClosed: AbortSignal, wake: () => void): void {
+  /**
+   * Calls `wake` once: when one of the partitions moved, or something else that it waits for did; when `waitMs` passed,
+   * `connectionClosed` is aborted, or at `close`.
+   */
+  park(
+    handles: readonly PartitionHandle[],
+    waitMs: number,
+    connectionClosed: AbortSignal,
+    wake: () => void,
+    alsoFor: readonly Listenable[] = [],
+  ): void {
     if (this.closed) {
       wake();
       return;
@@ -56,6 +71,7 @@ export class Purgatory {
     this.parked.add(leave);
     others.add(leave);
     for (const handle of handles) unsubscribes.push(this.partitions.onProgress(handle, leave));
+    for (const other of alsoFor) unsubscribes.push(other.onChange(leave));
     this.deadlines.set(deadline, waitMs);
   }
 

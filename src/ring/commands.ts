@@ -46,6 +46,14 @@ export type ShardRequest =
   | OpenRequest
   | { readonly kind: 'offsetAtTime'; readonly timestampMs: number }
   | { readonly kind: 'endOfEpoch'; readonly epoch: LeaderEpoch }
+  /** Whole batches that hold `recordsMax` records from `offset` on and begin below `upTo`. */
+  | {
+      readonly kind: 'records';
+      readonly offset: Offset;
+      readonly upTo: Offset;
+      readonly bytesMax: number;
+      readonly recordsMax: number;
+    }
   | { readonly kind: 'deleteRecords'; readonly offset: Offset }
   | { readonly kind: 'size' }
   | { readonly kind: 'producers' }

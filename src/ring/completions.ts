@@ -57,6 +57,8 @@ export interface ShardReply {
   readonly message?: string;
   /** For locate: runs of whole batches, each beginning where the one before it ends. */
   readonly runs?: readonly LocatedRun[];
+  /** For records: where they lie; `offset` is behind the last of them. */
+  readonly slices?: readonly FileSlice[];
   readonly offset?: Offset;
   readonly timestampMs?: number;
   readonly leaderEpoch?: LeaderEpoch;

@@ -356,6 +356,13 @@ export class Shard {
           return { error: 'NONE', leaderEpoch: end.leaderEpoch, offset: end.endOffset };
         });
         break;
+      case 'records':
+        this.reply(requestId, partition, (log) => {
+          const upTo = Math.min(request.upTo, (partition as ShardPartition).row.highWatermark);
+          const { error, slices, endOffset } = log.locateRecords(request.offset, upTo, request);
+          return { error, slices, offset: endOffset };
+        });
+        break;
       case 'deleteRecords':
         this.betweenTurns.push(() => this.deleteRecords(requestId, this.partitions[slot], request.offset));
         break;

@@ -12,6 +12,7 @@ import type {
   PartitionState,
   Partitions,
   ReadResult,
+  RecordsResult,
   Watermarks,
 } from '../../src/partition/partitions.js';
 
@@ -113,6 +114,10 @@ export class FakePartitions implements Partitions {
   }
 
   read(): ReadResult {
+    return assert.fail('metadata never reads a partition itself');
+  }
+
+  async readRecords(): Promise<RecordsResult> {
     return assert.fail('metadata never reads a partition itself');
   }
 
