@@ -8,6 +8,7 @@ import { ZERO_UUID } from './base/uuid.js';
 import { isEveryInterface } from './config/listeners.js';
 import type { BrokerConfig } from './config/load.js';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
+import { ShareCoordinator } from './coordinator/share/share-coordinator.js';
 import { FetchSessions } from './handlers/fetch-sessions.js';
 import type { Services } from './handlers/handler.js';
 import { handlers } from './handlers/handlers.js';
@@ -15,7 +16,7 @@ import type { HttpServer, Readiness } from './http/http-server.js';
 import { type ClaimedDirectory, claimDataDirectory } from './log/data-directory.js';
 import { nodeFileSystem } from './log/file-system.js';
 import { GroupConfigs } from './metadata/group-configs.js';
-import { catalogueLogConfig, OFFSETS_TOPIC } from './metadata/internal-topics.js';
+import { catalogueLogConfig, OFFSETS_TOPIC, SHARE_STATE_TOPIC } from './metadata/internal-topics.js';
 import { ProducerIds } from './metadata/producer-ids.js';
 import { topicCollector } from './metadata/topic-metrics.js';
 import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
@@ -65,6 +66,7 @@ interface Running {
   readonly sideJobs: SideJobs;
   readonly topics: TopicRegistry;
   readonly groups: GroupCoordinator;
+  readonly shares: ShareCoordinator;
   readonly purgatory: Purgatory;
 }
 
@@ -274,6 +276,21 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
       const purgatory = new Purgatory(partitions, clock);
       const groupConfigs = new GroupConfigs(topics.catalogue, () => topics.config, logger);
+      const shareState = async (partition: number) =>
+        (topics.get(SHARE_STATE_TOPIC) ?? (await topics.ensure(SHARE_STATE_TOPIC))).partitions[partition];
+      const shares = new ShareCoordinator({
+        config,
+        groupConfigs,
+        clock,
+        logger,
+        topics,
+        partitions,
+        purgatory,
+        openLog: async (partition) => internalLog(await shareState(partition)),
+        deleteBefore: async (partition, offset) => {
+          await partitions.deleteRecords(await shareState(partition), offset);
+        },
+      });
       const groups = new GroupCoordinator({
         config,
         groupConfigs,
@@ -285,7 +302,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
           return internalLog(topic.partitions[partition]);
         },
         offsetsPartitions: topics.get(OFFSETS_TOPIC)?.partitions.length ?? config.get('offsets.topic.num.partitions'),
-        shareStates: { forget: async () => 'NONE' },
+        shareStates: shares,
       });
       const services: Services = {
         get config() {
@@ -297,13 +314,14 @@ export class Broker extends EventEmitter<BrokerEvents> {
         topics,
         partitions,
         groups,
+        shares,
         groupConfigs,
         producerIds: new ProducerIds(topics.catalogue),
         fetchSessions: new FetchSessions(config.get('max.incremental.fetch.session.cache.slots')),
         purgatory,
       };
       // A coordinator that cannot be read yet answers so itself, and must not keep the others from serving.
-      await this.patience(groups.load(), RECOVERY_PATIENCE_MS);
+      await this.patience(Promise.all([groups.load(), shares.load()]), RECOVERY_PATIENCE_MS);
       // Nothing was running yet that could have been closed over it.
       if (fatal !== null) throw new Error(fatal);
       gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
@@ -316,7 +334,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         },
         'the broker serves',
       );
-      return { directory, partitions, segmentFiles, sideJobs, topics, groups, purgatory };
+      return { directory, partitions, segmentFiles, sideJobs, topics, groups, shares, purgatory };
     } catch (error) {
       await partitions.terminate();
       await sideJobs.close();
@@ -327,7 +345,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     }
   }
 
-  private patience(done: Promise<void>, ms: number): Promise<void> {
+  private patience(done: Promise<unknown>, ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.clock.after(ms, resolve);
       void done.then(() => {
@@ -356,6 +374,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     // Whoever waits is answered first, or the connections would stay busy until their patience ends.
     running.purgatory.close();
     await running.groups.close();
+    await running.shares.close();
     await server?.close();
     await this.closeHttp();
     const failure = await running.partitions.close();

@@ -44,7 +44,7 @@ function offsetReset(doc: string): Setting<string> {
     defaultName: null,
     doc,
     dynamic: true,
-    noEffect: true,
+    noEffect: false,
     bound,
     parse(text) {
       const value = text.trim();
@@ -87,14 +87,13 @@ export const groupSettings = {
     int({
       default: 30_000,
       min: 1000,
-      noEffect: true,
       doc: 'How long a record that a member acquired is kept for it.',
     }),
     'group.share.record.lock.duration.ms',
     ['group.share.min.record.lock.duration.ms', 'group.share.max.record.lock.duration.ms'],
   ),
   'share.delivery.count.limit': follows(
-    int({ default: 5, min: 2, noEffect: true, doc: 'How often a record is delivered before it is given up.' }),
+    int({ default: 5, min: 2, doc: 'How often a record is delivered before it is given up.' }),
     'group.share.delivery.count.limit',
     ['group.share.min.delivery.count.limit', 'group.share.max.delivery.count.limit'],
   ),
@@ -102,7 +101,6 @@ export const groupSettings = {
     int({
       default: 2000,
       min: 100,
-      noEffect: true,
       doc: 'Records of one partition that the share group may have under way.',
     }),
     'group.share.partition.max.record.locks',
@@ -124,7 +122,6 @@ export const groupSettings = {
   'share.renew.acknowledge.enable': own(
     boolean({
       default: true,
-      noEffect: true,
       doc: 'Whether members may renew the lock of a record that they acquired (KIP-1222).',
     }),
   ),

@@ -8,8 +8,11 @@ const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 /** First version whose clients read features that begin at 0 (KAFKA-17011). */
 const FEATURES_FROM_ZERO = 4;
 
-/** What clients look at before they use it. `group.version` 1: consumer groups of KIP-848. */
-const features = [{ name: 'group.version', minVersion: 0, maxVersion: 1, level: 1 }];
+/** What clients look at before they use it. `group.version` 1: consumer groups of KIP-848; `share.version` 1: share groups. */
+const features = [
+  { name: 'group.version', minVersion: 0, maxVersion: 1, level: 1 },
+  { name: 'share.version', minVersion: 0, maxVersion: 1, level: 1 },
+];
 const supportedFeatures = features.map(({ name, minVersion, maxVersion }) => ({ name, minVersion, maxVersion }));
 const finalizedFeatures = features.map(({ name, level }) => ({ name, maxVersionLevel: level, minVersionLevel: level }));
 

@@ -4,6 +4,7 @@ import type { Later } from '../base/later.js';
 import type { Logger } from '../base/logger.js';
 import type { BrokerConfig } from '../config/load.js';
 import type { GroupCoordinator } from '../coordinator/group/group-coordinator.js';
+import type { ShareCoordinator } from '../coordinator/share/share-coordinator.js';
 import type { GroupConfigs } from '../metadata/group-configs.js';
 import type { ProducerIds } from '../metadata/producer-ids.js';
 import type { TopicRegistry } from '../metadata/topic-registry.js';
@@ -21,6 +22,7 @@ export interface Services {
   readonly topics: TopicRegistry;
   readonly partitions: Partitions;
   readonly groups: GroupCoordinator;
+  readonly shares: ShareCoordinator;
   readonly groupConfigs: GroupConfigs;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessions;

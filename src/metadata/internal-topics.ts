@@ -4,6 +4,7 @@ import type { LogConfig } from '../config/log-config.js';
 import type { TopicCreation } from './topic.js';
 
 export const OFFSETS_TOPIC = '__consumer_offsets';
+export const SHARE_STATE_TOPIC = '__share_group_state';
 
 /** The broker's own logs are on disk before anybody hears of a change, whatever the node's flush mode. */
 export function internalLogConfig(config: BrokerConfig, configs: ReadonlyMap<string, string>): LogConfig {
@@ -17,14 +18,31 @@ export function catalogueLogConfig(config: BrokerConfig): LogConfig {
 
 /** What to create when `name` is wanted and not there: an internal topic's own shape, else the broker's defaults. */
 export function creationOnDemand(name: string, config: BrokerConfig): TopicCreation {
-  if (name !== OFFSETS_TOPIC) return { name, partitions: config.get('num.partitions') };
-  return {
-    name,
-    internal: true,
-    partitions: config.get('offsets.topic.num.partitions'),
-    configs: new Map([
-      ['cleanup.policy', 'compact'],
-      ['segment.bytes', String(config.get('offsets.topic.segment.bytes'))],
-    ]),
-  };
+  switch (name) {
+    case OFFSETS_TOPIC:
+      return {
+        name,
+        internal: true,
+        partitions: config.get('offsets.topic.num.partitions'),
+        configs: new Map([
+          ['cleanup.policy', 'compact'],
+          ['segment.bytes', String(config.get('offsets.topic.segment.bytes'))],
+        ]),
+      };
+    case SHARE_STATE_TOPIC:
+      return {
+        name,
+        internal: true,
+        partitions: config.get('share.coordinator.state.topic.num.partitions'),
+        // A change says only what is different, so what was written last under a key is not all of it: never compacted.
+        configs: new Map([
+          ['cleanup.policy', 'delete'],
+          ['retention.ms', '-1'],
+          ['retention.bytes', '-1'],
+          ['segment.bytes', String(config.get('share.coordinator.state.topic.segment.bytes'))],
+        ]),
+      };
+    default:
+      return { name, partitions: config.get('num.partitions') };
+  }
 }

@@ -9,7 +9,11 @@ export const CATALOGUE_TOPIC = '__millrace_catalogue';
 const LEGAL = /^[a-zA-Z0-9._-]+$/;
 
 /** Topics that the broker writes and clients may only read (Metadata's IsInternal). */
-const INTERNAL_NAMES: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state']);
+const INTERNAL_NAMES: ReadonlySet<string> = new Set([
+  '__consumer_offsets',
+  '__share_group_state',
+  '__transaction_state',
+]);
 
 /** Names whose folders belong to something that is not a topic of ours. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set([CATALOGUE_TOPIC, '__cluster_metadata']);

@@ -159,11 +159,15 @@ test('while groups are read, OffsetFetch says so where its version can', async (
   }
 });
 
-test('this node coordinates groups, not transactions or share groups', async () => {
+test('this node coordinates groups and the state of share groups, not transactions', async () => {
   const world = await GroupWorld.start();
   for (const version of versionsOf(findCoordinatorHandler.api)) {
     const find = async (keyType: number) => {
-      const request = { key: 'k', ...(version >= 1 ? { keyType } : {}), coordinatorKeys: ['k', 'l'] };
+      const request = {
+        key: 'k',
+        ...(version >= 1 ? { keyType } : {}),
+        coordinatorKeys: ['g:AAAAAAAAAAAAAAAAAAAAAA:0', 'l'],
+      };
       const answer = await ask(world, findCoordinatorHandler, version, request);
       return version >= 4 ? answer.coordinators[1] : answer;
     };
@@ -172,7 +176,9 @@ test('this node coordinates groups, not transactions or share groups', async () 
     if (version === 0) continue;
     const transaction = await find(1);
     assert.deepEqual([transaction.errorCode, transaction.nodeId], ['COORDINATOR_NOT_AVAILABLE', -1]);
-    assert.equal((await find(2)).errorCode, 'INVALID_REQUEST');
+    const share = await find(2);
+    assert.deepEqual([share.errorCode, share.nodeId], version >= 4 ? ['INVALID_REQUEST', -1] : ['NONE', 1]);
+    assert.equal((await find(3)).errorCode, 'INVALID_REQUEST');
   }
 });
 

@@ -28,11 +28,11 @@ test('ApiVersions advertises what is answered, and checks who asks', async () =>
       { apiKey: 22, minVersion: 0, maxVersion: 5 },
       { apiKey: 35, minVersion: 1, maxVersion: 5 },
     ]);
-    const supported = { name: 'group.version', minVersion: 0, maxVersion: 1 };
+    const supported = ['group.version', 'share.version'].map((name) => ({ name, minVersion: 0, maxVersion: 1 }));
     // Clients of version 3 fail on a feature that begins at 0.
-    assert.deepEqual(answer.supportedFeatures, version >= 4 ? [supported] : []);
-    const finalized = { name: 'group.version', maxVersionLevel: 1, minVersionLevel: 1 };
-    assert.deepEqual(answer.finalizedFeatures, version >= 3 ? [finalized] : []);
+    assert.deepEqual(answer.supportedFeatures, version >= 4 ? supported : []);
+    const finalized = supported.map(({ name }) => ({ name, maxVersionLevel: 1, minVersionLevel: 1 }));
+    assert.deepEqual(answer.finalizedFeatures, version >= 3 ? finalized : []);
     assert.equal(answer.finalizedFeaturesEpoch, version >= 3 ? 0 : -1);
   }
   for (const [clientSoftwareName, clientSoftwareVersion] of [

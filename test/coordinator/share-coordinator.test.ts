@@ -1,0 +1,419 @@
+/** Share groups between members and the disk: sessions, locks, waiting, what a crash leaves, what an administrator sets. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../../src/base/logger.js';
+import { randomUuid } from '../../src/base/uuid.js';
+import { loadConfig } from '../../src/config/load.js';
+import { type FetchLimits, ShareCoordinator } from '../../src/coordinator/share/share-coordinator.js';
+import type { ShareSession } from '../../src/coordinator/share/share-sessions.js';
+import { ACCEPT, REJECT, RELEASE, RENEW } from '../../src/coordinator/share/share-window.js';
+import { SHARE_STATE_TOPIC } from '../../src/metadata/internal-topics.js';
+import type { Topic } from '../../src/metadata/topic.js';
+import type { PartitionHandle } from '../../src/partition/partitions.js';
+import { Purgatory } from '../../src/partition/purgatory.js';
+import { OffsetsLog } from './offsets-log.js';
+import { idle, SteppingClock } from './stepping-clock.js';
+
+const GROUP = 'queue';
+const STATE_PARTITIONS = 4;
+/** Records lie in batches of so many. */
+const BATCH = 5;
+
+/** One topic of two partitions, and a disk that outlives its coordinator. */
+class ShareWorld {
+  readonly clock = new SteppingClock();
+  readonly logs = Array.from({ length: STATE_PARTITIONS }, () => new OffsetsLog());
+  readonly topicId = randomUuid();
+  readonly handles = [0, 1].map((index) => ({ topic: 'jobs', topicId: this.topicId, index, state: 'online' }));
+  readonly ends = [
+    { start: 0, end: 0 },
+    { start: 0, end: 0 },
+  ];
+  readonly groupConfig = new Map([['share.auto.offset.reset', 'earliest']]);
+  readonly deleted: { partition: number; offset: number }[] = [];
+  private readonly connections = new Map<ShareSession, AbortController>();
+  private progressListeners = new Set<() => void>();
+  private deletedListeners: ((topic: Topic) => void)[] = [];
+  private stateTopicExists = false;
+  topicExists = true;
+  purgatory!: Purgatory;
+  shares!: ShareCoordinator;
+
+  static async start(overrides: Readonly<Record<string, string>> = {}): Promise<ShareWorld> {
+    const world = new ShareWorld(overrides);
+    await world.restart();
+    return world;
+  }
+
+  private constructor(private readonly overrides: Readonly<Record<string, string>>) {}
+
+  /** Whoever was there before is dead: it writes nothing any more. */
+  async restart(): Promise<void> {
+    const { config } = loadConfig({
+      overrides: {
+        'share.coordinator.state.topic.num.partitions': String(STATE_PARTITIONS),
+        ...this.overrides,
+      },
+    });
+    void this.shares?.close();
+    this.connections.clear();
+    this.progressListeners = new Set();
+    this.deletedListeners = [];
+    const { clock } = this;
+    this.purgatory = new Purgatory(
+      {
+        onProgress: (_handle, listener) => {
+          this.progressListeners.add(listener);
+          return () => this.progressListeners.delete(listener);
+        },
+      },
+      clock,
+    );
+    const topic = { name: 'jobs', id: this.topicId, partitions: this.handles } as unknown as Topic;
+    const stateTopic = { name: SHARE_STATE_TOPIC, partitions: this.logs } as unknown as Topic;
+    this.shares = new ShareCoordinator({
+      config,
+      groupConfigs: { value: (_group, name) => config.groupValue(name, this.groupConfig) },
+      clock,
+      logger: silentLogger,
+      topics: {
+        nodeEpoch: 0,
+        get: (name) => (name === SHARE_STATE_TOPIC && this.stateTopicExists ? stateTopic : undefined),
+        byId: (id) => (this.topicExists && id === this.topicId ? topic : undefined),
+        onDeleted: (listener) => void this.deletedListeners.push(listener),
+      },
+      partitions: {
+        watermarks: ({ index }) => {
+          const { start, end } = this.ends[index];
+          return {
+            logStartOffset: start,
+            flushedEndOffset: end,
+            highWatermark: end,
+            lastStableOffset: end,
+            logEndOffset: end,
+            leaderEpoch: 0,
+          };
+        },
+        readRecords: async ({ index }, offset, upTo, { recordsMax }) => {
+          await idle();
+          const batches = Math.ceil(((offset % BATCH) + recordsMax) / BATCH);
+          const wanted = offset - (offset % BATCH) + batches * BATCH;
+          const inRange = Math.ceil(upTo / BATCH) * BATCH;
+          const endOffset = Math.min(wanted, inRange, this.ends[index].end);
+          const byteLength = (endOffset - offset) * 10;
+          return { error: 'NONE', records: { byteLength, slices: [] }, endOffset };
+        },
+        offsetAtTime: async () => ({ error: 'NONE', offset: 7, timestampMs: 0, leaderEpoch: 0 }),
+      },
+      purgatory: this.purgatory,
+      openLog: async (partition) => {
+        this.stateTopicExists = true;
+        return this.logs[partition];
+      },
+      deleteBefore: async (partition, offset) => void this.deleted.push({ partition, offset }),
+    });
+    await this.shares.load();
+  }
+
+  produce(records: number, index = 0): void {
+    this.ends[index].end += records;
+    for (const listener of [...this.progressListeners]) listener();
+  }
+
+  deleteTopic(): void {
+    this.topicExists = false;
+    for (const listener of this.deletedListeners) listener({ id: this.topicId } as Topic);
+  }
+
+  open(memberId: string, ...indexes: number[]): ShareSession {
+    const connection = new AbortController();
+    const session = this.shares.sessions.open(GROUP, memberId, connection.signal);
+    assert.ok(typeof session === 'object', String(session));
+    this.connections.set(session, connection);
+    for (const index of indexes.length > 0 ? indexes : [0]) {
+      session.partitions.set(`${this.topicId}:${index}`, { topicId: this.topicId, index });
+    }
+    return session;
+  }
+
+  disconnect(session: ShareSession): void {
+    this.connections.get(session)?.abort();
+  }
+
+  /** What is acquired, as `partition:first-last×deliveries`. */
+  async fetch(session: ShareSession, limits: Partial<FetchLimits> = {}): Promise<string> {
+    const fetched = await this.shares.fetch(session, () => true, {
+      recordsMax: 500,
+      bytesMax: 1_000_000,
+      bytesMin: 1,
+      isStrict: false,
+      waitMs: 0,
+      connectionClosed: this.connections.get(session)?.signal ?? new AbortController().signal,
+      ...limits,
+    });
+    return fetched
+      .flatMap(({ partition: { index }, error, acquired }) =>
+        error === 'NONE'
+          ? acquired.map((each) => `${index}:${each.firstOffset}-${each.lastOffset}×${each.deliveryCount}`)
+          : [`${index}:${error}`],
+      )
+      .join(' ');
+  }
+
+  async say(session: ShareSession, firstOffset: number, lastOffset: number, type: number, index = 0): Promise<string> {
+    const batches = [{ firstOffset, lastOffset, acknowledgeTypes: [type] }];
+    const { error } = await this.shares.acknowledge(GROUP, session, { topicId: this.topicId, index }, batches);
+    return error;
+  }
+
+  offsets(index = 0) {
+    const { startOffset, lag } = this.shares.offsets(GROUP, this.handles[index] as unknown as PartitionHandle);
+    return { startOffset, lag };
+  }
+}
+
+test('members get different records, whole batches at a time or never more than they ask for', async () => {
+  const world = await ShareWorld.start();
+  world.produce(20);
+  const [a, b] = [world.open('a'), world.open('b')];
+  assert.equal(await world.fetch(a, { recordsMax: 1 }), '0:0-4×1');
+  assert.equal(await world.fetch(b, { recordsMax: 7, isStrict: true }), '0:5-11×1');
+  assert.equal(await world.fetch(a), '0:12-19×1');
+  assert.equal(await world.fetch(b), '');
+  assert.deepEqual(world.offsets(), { startOffset: 0, lag: 20 });
+});
+
+test('two that ask at once are not given the same', async () => {
+  const world = await ShareWorld.start();
+  world.produce(10);
+  const sessions = ['a', 'b'].map((member) => world.open(member));
+  const given = await Promise.all(sessions.map((session) => world.fetch(session, { recordsMax: 1, waitMs: 1000 })));
+  assert.deepEqual(given.sort(), ['0:0-4×1', '0:5-9×1']);
+});
+
+test('accepted is over; released comes back, until it was delivered often enough; rejected never does', async () => {
+  const world = await ShareWorld.start();
+  world.groupConfig.set('share.delivery.count.limit', '2');
+  world.produce(6);
+  const a = world.open('a');
+  assert.equal(await world.fetch(a), '0:0-5×1');
+  assert.equal(await world.say(a, 0, 1, ACCEPT), 'NONE');
+  assert.equal(await world.say(a, 2, 2, REJECT), 'NONE');
+  assert.equal(await world.say(a, 3, 4, RELEASE), 'NONE');
+  assert.deepEqual(world.offsets(), { startOffset: 3, lag: 3 });
+  assert.equal(await world.say(a, 3, 3, ACCEPT), 'INVALID_RECORD_STATE', 'it was given back');
+  assert.equal(await world.fetch(a), '0:3-4×2');
+  assert.equal(await world.say(a, 3, 4, RELEASE), 'NONE');
+  assert.equal(await world.fetch(a), '', 'it was delivered as often as it may be');
+  assert.deepEqual(world.offsets(), { startOffset: 5, lag: 1 });
+});
+
+test('who takes too long loses what it has; who renews keeps it', async () => {
+  const world = await ShareWorld.start();
+  world.produce(10);
+  const [a, b] = [world.open('a'), world.open('b')];
+  await world.fetch(a);
+  await world.clock.advance(20_000);
+  assert.equal(await world.say(a, 0, 4, RENEW), 'NONE');
+  await world.clock.advance(10_000);
+  assert.equal(await world.fetch(b), '0:5-9×2');
+  assert.equal(await world.say(a, 5, 9, ACCEPT), 'INVALID_RECORD_STATE');
+  assert.equal(await world.say(a, 0, 4, ACCEPT), 'NONE');
+  await world.clock.advance(30_000);
+  assert.equal(await world.fetch(a), '0:5-9×3');
+  world.groupConfig.set('share.renew.acknowledge.enable', 'false');
+  assert.equal(await world.say(a, 5, 9, RENEW), 'INVALID_REQUEST');
+});
+
+test('a session that is closed gives back what was not delivered, a connection that dies what was', async () => {
+  const world = await ShareWorld.start();
+  world.produce(5);
+  const a = world.open('a');
+  await world.fetch(a);
+  world.shares.sessions.close(a, true);
+  const b = world.open('b');
+  assert.equal(await world.fetch(b), '0:0-4×1');
+  world.disconnect(b);
+  assert.equal(world.shares.sessions.size, 0);
+  assert.equal(await world.fetch(world.open('c')), '0:0-4×2');
+});
+
+test('sessions: epochs go on, another epoch or none is refused, one too many, too', async () => {
+  const world = await ShareWorld.start({ 'group.share.max.share.sessions': '1' });
+  const { sessions } = world.shares;
+  const { signal } = new AbortController();
+  assert.equal(sessions.resume(GROUP, 'a', 1), 'SHARE_SESSION_NOT_FOUND');
+  world.open('a');
+  assert.equal(sessions.open(GROUP, 'b', signal), 'SHARE_SESSION_LIMIT_REACHED');
+  assert.equal(sessions.resume(GROUP, 'a', 2), 'INVALID_SHARE_SESSION_EPOCH');
+  assert.equal(typeof sessions.resume(GROUP, 'a', 1), 'object');
+  assert.equal(sessions.resume(GROUP, 'a', 1), 'INVALID_SHARE_SESSION_EPOCH');
+  assert.equal(typeof sessions.resume(GROUP, 'a', 2), 'object');
+  assert.equal(typeof sessions.open(GROUP, 'a', signal), 'object', 'its own it may begin anew');
+});
+
+test('a fetch waits for records that come, and for those that come back', async () => {
+  const world = await ShareWorld.start();
+  const [a, b] = [world.open('a'), world.open('b')];
+  const first = world.fetch(a, { waitMs: 60_000 });
+  await world.clock.advance(1000);
+  world.produce(5);
+  assert.equal(await first, '0:0-4×1');
+  const second = world.fetch(b, { waitMs: 60_000 });
+  await world.clock.advance(1000);
+  await world.say(a, 1, 1, RELEASE);
+  assert.equal(await second, '0:1-1×2');
+  const third = world.fetch(b, { waitMs: 500 });
+  await world.clock.advance(500);
+  assert.equal(await third, '');
+});
+
+test('too few bytes are waited over, and given when the time is up', async () => {
+  const world = await ShareWorld.start();
+  const a = world.open('a');
+  world.produce(2);
+  let given: string | null = null;
+  const fetching = world.fetch(a, { bytesMin: 60, waitMs: 1000 }).then((acquired) => {
+    given = acquired;
+  });
+  await world.clock.advance(600);
+  assert.equal(given, null);
+  await world.clock.advance(400);
+  await fetching;
+  assert.equal(given, '0:0-1×1');
+  world.produce(3);
+  const enough = world.fetch(a, { bytesMin: 60, waitMs: 60_000 });
+  await world.clock.advance(1);
+  world.produce(3);
+  assert.equal(await enough, '0:2-7×1');
+});
+
+test('no more is begun than may be under way; what comes back goes first', async () => {
+  const world = await ShareWorld.start();
+  world.groupConfig.set('share.partition.max.record.locks', '100');
+  world.produce(300);
+  const a = world.open('a');
+  assert.equal(await world.fetch(a), '0:0-99×1');
+  assert.equal(await world.fetch(a), '');
+  await world.say(a, 10, 19, ACCEPT);
+  assert.equal(await world.fetch(a), '0:100-109×1');
+  await world.say(a, 50, 50, RELEASE);
+  assert.equal(await world.fetch(a), '0:50-50×2');
+});
+
+test('partitions take turns, and one that cannot be read says so', async () => {
+  const world = await ShareWorld.start();
+  world.produce(10, 0);
+  world.produce(10, 1);
+  const a = world.open('a', 0, 1);
+  const given = [];
+  for (let i = 0; i < 4; i++) given.push(await world.fetch(a, { recordsMax: 1 }));
+  assert.deepEqual(given, ['0:0-4×1', '1:0-4×1', '0:5-9×1', '1:5-9×1']);
+  world.handles[1].state = 'offline';
+  assert.equal(await world.fetch(a), '1:KAFKA_STORAGE_ERROR');
+  world.deleteTopic();
+  assert.equal(await world.fetch(a), '0:UNKNOWN_TOPIC_ID 1:UNKNOWN_TOPIC_ID');
+});
+
+test('a crash takes nothing back that was answered, and gives out again what was not', async () => {
+  const world = await ShareWorld.start({ 'share.coordinator.snapshot.update.records.per.snapshot': '2' });
+  world.produce(20);
+  const a = world.open('a');
+  await world.fetch(a);
+  for (const offset of [0, 3, 4, 7, 9]) assert.equal(await world.say(a, offset, offset, ACCEPT), 'NONE');
+  await world.say(a, 5, 6, RELEASE);
+  await world.restart();
+  assert.deepEqual(world.offsets(), { startOffset: 1, lag: 15 });
+  assert.equal(await world.fetch(world.open('b')), '0:1-2×1 0:5-6×2 0:8-8×1 0:10-19×1');
+});
+
+test('a group that begins at the end has its place before it is given anything', async () => {
+  const world = await ShareWorld.start();
+  world.groupConfig.set('share.auto.offset.reset', 'latest');
+  world.produce(10);
+  assert.equal(await world.fetch(world.open('a')), '');
+  await world.restart();
+  world.produce(5);
+  assert.equal(await world.fetch(world.open('a')), '0:10-14×1');
+  const byTime = await ShareWorld.start();
+  byTime.groupConfig.set('share.auto.offset.reset', 'by_duration:PT1H');
+  byTime.produce(10);
+  assert.equal(await byTime.fetch(byTime.open('a')), '0:7-9×1');
+});
+
+test('where the disk refuses, nobody is told that it is done, and all is as it was on disk', async () => {
+  const world = await ShareWorld.start();
+  world.produce(5);
+  const a = world.open('a');
+  await world.fetch(a);
+  assert.equal(await world.say(a, 0, 0, ACCEPT), 'NONE');
+  for (const log of world.logs) log.failures.push({ kind: 'lost', error: 'KAFKA_STORAGE_ERROR' });
+  assert.equal(await world.say(a, 1, 1, ACCEPT), 'KAFKA_STORAGE_ERROR');
+  await idle();
+  assert.equal(await world.fetch(a), '0:1-4×1');
+  for (const log of world.logs) log.failures.length = 0;
+  assert.equal(await world.say(a, 1, 4, ACCEPT), 'NONE');
+  await world.restart();
+  assert.deepEqual(world.offsets(), { startOffset: 5, lag: 0 });
+});
+
+test('records that retention takes are over; those that a crash of the machine takes come anew', async () => {
+  const world = await ShareWorld.start();
+  world.produce(20);
+  const a = world.open('a');
+  await world.fetch(a, { recordsMax: 10 });
+  world.ends[0].start = 7;
+  assert.equal(await world.fetch(a), '0:10-19×1');
+  assert.equal(await world.say(a, 5, 8, ACCEPT), 'NONE');
+  assert.deepEqual(world.offsets(), { startOffset: 9, lag: 11 });
+  world.ends[0].end = 12;
+  await world.restart();
+  assert.equal(await world.fetch(world.open('a')), '0:9-11×1');
+  await world.restart();
+  assert.equal(world.offsets().startOffset, 9);
+});
+
+test('an administrator sets offsets and has topics forgotten; what is deleted is gone from the log, too', async () => {
+  const world = await ShareWorld.start();
+  world.produce(10);
+  assert.deepEqual(world.offsets(), { startOffset: -1, lag: -1 });
+  const handle = world.handles[0] as unknown as PartitionHandle;
+  assert.equal(await world.shares.setOffset(GROUP, handle, 4), 'NONE');
+  await world.restart();
+  assert.deepEqual(world.offsets(), { startOffset: 4, lag: 6 });
+  assert.equal(await world.fetch(world.open('a')), '0:4-9×1');
+  assert.equal(await world.shares.forget(GROUP, new Set([world.topicId])), 'NONE');
+  assert.deepEqual(world.offsets(), { startOffset: -1, lag: -1 });
+  await world.restart();
+  assert.deepEqual(world.offsets(), { startOffset: -1, lag: -1 });
+  await world.shares.setOffset(GROUP, handle, 4);
+  world.topicExists = false;
+  await world.restart();
+  await idle();
+  world.topicExists = true;
+  await world.restart();
+  assert.deepEqual(world.offsets(), { startOffset: -1, lag: -1 }, 'its topic had gone while nobody watched');
+});
+
+test('old state is deleted from the log where newer has replaced it', async () => {
+  const world = await ShareWorld.start();
+  const quiet = world.open('q', 1);
+  world.produce(5, 1);
+  await world.fetch(quiet);
+  world.produce(5000);
+  const a = world.open('a');
+  for (let offset = 0; offset < 3000; offset++) {
+    if (offset % 500 === 0) await world.fetch(a);
+    await world.say(a, offset, offset, ACCEPT);
+  }
+  await world.clock.advance(300_000);
+  await world.clock.advance(300_000);
+  assert.ok(world.deleted.length > 0);
+  const { partition, offset } = world.deleted[world.deleted.length - 1];
+  // What is left must tell all of it.
+  const log = world.logs[partition];
+  for (let i = 0; i < offset; i++) log.records[i] = { key: null, value: null };
+  await world.restart();
+  assert.equal(world.offsets().startOffset, 3000);
+  assert.equal(world.offsets(1).startOffset, 0);
+});
