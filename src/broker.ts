@@ -239,7 +239,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       clusterId: config.get('cluster.id'),
     });
     let fatal: string | null = null;
-    const sideJobs = createSideJobs(SIDE_JOB_ENTRY, logger);
+    const compaction = config.compaction;
+    const sideJobs = createSideJobs(SIDE_JOB_ENTRY, compaction?.threads ?? 0, logger);
     if (directory.garbage.length > 0) void sideJobs.delete(directory.garbage);
     const partitions = new PartitionClient({
       shardEntry: SHARD_ENTRY,
@@ -248,6 +249,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       dataDirectory: directory.path,
       openFilesMax: Math.ceil(OPEN_FILES_MAX / this.shardCount),
       retentionCheckMs: config.get('log.retention.check.interval.ms'),
+      compaction,
       earlier: directory,
       clock,
       logger,

@@ -5,6 +5,8 @@ export interface FileSlice {
   readonly path: string;
   readonly position: number;
   readonly length: number;
+  /** Which of the files that had this name one after the other; left out for the first. */
+  readonly generation?: number;
 }
 
 /** A run of whole or cut record batches that lies in one or more file ranges, as a `records` field on the wire. */

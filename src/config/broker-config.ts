@@ -1,5 +1,6 @@
 /** All settings of one broker, resolved and frozen, with where each came from. Main thread; embedders may hold several. */
 
+import type { CompactionMemory } from '../base/compaction-plan.js';
 import {
   type BrokerSettingName,
   type BrokerSettingValue,
@@ -47,6 +48,17 @@ const DEFAULT_ORIGIN: Origin = { kind: 'default', place: '' };
 /** Where a node or topic flushes by interval and does not say how often. */
 const FLUSH_INTERVAL_RECORDS = 10_000;
 const FLUSH_INTERVAL_MS = 1000;
+
+/** How logs are compacted, as `log.cleaner.*` says. */
+export interface CompactionSettings {
+  readonly threads: number;
+  /** How often logs are looked at; a log that could not be compacted rests for twice as long each time. */
+  readonly backoffMs: number;
+  /** Of each thread. */
+  readonly memory: CompactionMemory;
+  /** Of each thread; Infinity for no bound. */
+  readonly bytesPerSecondMax: number;
+}
 
 export class BrokerConfig {
   readonly #assigned: ReadonlyMap<BrokerSettingName, Assignment>;
@@ -221,11 +233,30 @@ export class BrokerConfig {
       timestampAfterMaxMs: value('message.timestamp.after.max.ms'),
       compacted: policy.includes('compact'),
       deleted: policy.includes('delete'),
+      minDirtyRatio: value('min.cleanable.dirty.ratio'),
+      maxCompactionLagMs: value('max.compaction.lag.ms'),
+      minCompactionLagMs: value('min.compaction.lag.ms'),
+      deleteRetentionMs: value('delete.retention.ms'),
       retentionMs: value('retention.ms'),
       retentionBytes: value('retention.bytes'),
       retentionTime: value('millrace.retention.time'),
       fileDeleteDelayMs: value('file.delete.delay.ms'),
       producerIdExpirationMs: this.get('producer.id.expiration.ms'),
+    };
+  }
+
+  /** null: nothing is compacted. */
+  get compaction(): CompactionSettings | null {
+    if (!this.get('log.cleaner.enable')) return null;
+    const threads = this.get('log.cleaner.threads');
+    return {
+      threads,
+      backoffMs: this.get('log.cleaner.backoff.ms'),
+      memory: {
+        bytesMax: Math.floor(this.get('log.cleaner.dedupe.buffer.size') / threads),
+        loadFactor: this.get('log.cleaner.io.buffer.load.factor'),
+      },
+      bytesPerSecondMax: this.get('log.cleaner.io.max.bytes.per.second') / threads,
     };
   }
 

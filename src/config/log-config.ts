@@ -26,6 +26,14 @@ export interface LogConfig {
   /** Compacted topics refuse records without a key. */
   readonly compacted: boolean;
   readonly deleted: boolean;
+  /** Of compacted topics: a log is worth compacting when so much of it is dirty, */
+  readonly minDirtyRatio: number;
+  /** when some of it has been dirty for so long, */
+  readonly maxCompactionLagMs: number;
+  /** and never what came less than so long ago. */
+  readonly minCompactionLagMs: number;
+  /** For so long after compaction first saw them, readers find tombstones. */
+  readonly deleteRetentionMs: number;
   readonly retentionMs: number;
   readonly retentionBytes: number;
   /** From when ages count: from arrival, or from the time that records carry (Kafka's rule). */

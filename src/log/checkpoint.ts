@@ -2,7 +2,7 @@
  * The small text files of a data folder and of a partition, in Kafka's formats. Read and written by whoever owns the folder.
  *
  * ```
- *  recovery-point-offset-checkpoint, log-start-offset-checkpoint:   0 \n count \n (topic partition offset \n)*
+ *  recovery-point-, log-start-, cleaner-offset-checkpoint:          0 \n count \n (topic partition offset \n)*
  *  leader-epoch-checkpoint:                                         0 \n count \n (epoch start-offset \n)*
  *  partition.metadata:                                              version: 0 \n topic_id: base64url
  * ```
@@ -17,6 +17,8 @@ import { codeOf } from './storage-error.js';
 
 export const RECOVERY_POINT_FILE = 'recovery-point-offset-checkpoint';
 export const LOG_START_FILE = 'log-start-offset-checkpoint';
+/** Where the part of each compacted log begins that no compaction has seen. */
+export const FIRST_DIRTY_FILE = 'cleaner-offset-checkpoint';
 export const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
 export const META_PROPERTIES_FILE = 'meta.properties';
 export const PARTITION_METADATA_FILE = 'partition.metadata';

@@ -15,6 +15,7 @@ import type { Offset } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
 import { crc32c } from '../record/crc32c.js';
 import {
+  FIRST_DIRTY_FILE,
   LOG_START_FILE,
   META_PROPERTIES_FILE,
   type MetaProperties,
@@ -52,6 +53,7 @@ export interface ClaimedDirectory {
   /** By `topic partition`. */
   readonly recoveryPoints: ReadonlyMap<string, Offset>;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
+  readonly firstDirtyOffsets: ReadonlyMap<string, Offset>;
   /** Folders of deleted partitions that the last owner did not come to delete. */
   readonly garbage: readonly string[];
   /** Gives the folder back; `clean` says that every log was closed and nothing is left to scan; null leaves what is known of the logs as it was. */
@@ -63,6 +65,8 @@ export interface DirectoryProgress {
   readonly index: number;
   readonly flushedEndOffset: Offset;
   readonly logStartOffset: Offset;
+  /** Where the part begins that no compaction has seen. */
+  readonly firstDirtyOffset: Offset;
 }
 
 /**
@@ -94,6 +98,7 @@ export function claimDataDirectory(
     }
     // A checkpoint that cannot be read counts as none: then every log is scanned from its start.
     const recoveryPoints = readOffsetCheckpoint(files, path, RECOVERY_POINT_FILE);
+    const firstDirtyOffsets = readOffsetCheckpoint(files, path, FIRST_DIRTY_FILE) ?? new Map<string, Offset>();
     const logStartOffsets = readOffsetCheckpoint(files, path, LOG_START_FILE) ?? new Map<string, Offset>();
     const marked = takeCleanShutdownMarker(files, path);
     const found = files.readdir(path);
@@ -106,6 +111,7 @@ export function claimDataDirectory(
         (marked && recoveryPoints !== null),
       recoveryPoints: recoveryPoints ?? new Map<string, Offset>(),
       logStartOffsets,
+      firstDirtyOffsets,
       garbage: found.filter((name) => DELETED_FOLDER.test(name)).map((name) => join(path, name)),
       release: (clean, progress) => {
         try {
@@ -128,12 +134,15 @@ export function claimDataDirectory(
 export function writeProgress(files: FileSystem, path: string, progress: Iterable<DirectoryProgress>): void {
   const recoveryPoints: PartitionOffset[] = [];
   const logStarts: PartitionOffset[] = [];
-  for (const { topic, index, flushedEndOffset, logStartOffset } of progress) {
+  const firstDirty: PartitionOffset[] = [];
+  for (const { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset } of progress) {
     recoveryPoints.push({ topic, index, offset: flushedEndOffset });
     if (logStartOffset > 0) logStarts.push({ topic, index, offset: logStartOffset });
+    if (firstDirtyOffset > 0) firstDirty.push({ topic, index, offset: firstDirtyOffset });
   }
   writeOffsetCheckpoint(files, path, RECOVERY_POINT_FILE, recoveryPoints);
   writeOffsetCheckpoint(files, path, LOG_START_FILE, logStarts);
+  writeOffsetCheckpoint(files, path, FIRST_DIRTY_FILE, firstDirty);
 }
 
 /** What an earlier owner wrote about the folder, null where it is fresh. Only reads. */

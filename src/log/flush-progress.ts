@@ -69,6 +69,15 @@ export class FlushProgress {
     }
   }
 
+  /** Behind the last batch of a sealed segment is where the next one begins, and that is how the flushed end is told from now on. */
+  leaveSealed(): void {
+    const { segments, flushed } = this;
+    const at = segmentFloor(segments, flushed.offset);
+    if (at < 0 || segments[at].baseOffset !== flushed.offset) return;
+    flushed.segmentBase = flushed.offset;
+    flushed.position = 0;
+  }
+
   /** From the last one back: in front of one that is on disk all are. */
   private unflushedSegments(): Segment[] {
     const found: Segment[] = [];

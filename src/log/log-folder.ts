@@ -4,6 +4,7 @@ import type { Offset } from '../base/units.js';
 import { ASIDE_SUFFIX, type FileSystem } from './file-system.js';
 import { Segment } from './segment.js';
 import { CLEANED_SUFFIX, DELETED_SUFFIX, parseSegmentFileName, segmentFileName } from './segment-name.js';
+import { finishSwaps } from './segment-swap.js';
 
 export interface LogFolder {
   /** False where there is no folder yet: it is made with the first append. */
@@ -14,9 +15,10 @@ export interface LogFolder {
   readonly snapshots: Offset[];
 }
 
-/** Reads the folder and removes what a crash may leave behind: files written aside, deleted ones, indexes without a log. */
+/** Reads the folder once it is rid of what a crash may leave behind: half-made swaps, files written aside, deleted ones, indexes without a log. */
 export function readLogFolder(files: FileSystem, directory: string, log: Logger): LogFolder {
   if (!files.exists(directory)) return { exists: false, segments: [], snapshots: [] };
+  finishSwaps(files, directory, log);
   const segments: Segment[] = [];
   const snapshots: Offset[] = [];
   const indexes: { name: string; baseOffset: Offset }[] = [];
@@ -24,12 +26,6 @@ export function readLogFolder(files: FileSystem, directory: string, log: Logger)
     if (name.endsWith(ASIDE_SUFFIX) || name.endsWith(DELETED_SUFFIX) || name.endsWith(CLEANED_SUFFIX)) {
       files.unlink(`${directory}/${name}`);
       continue;
-    }
-    if (name.endsWith('.swap')) {
-      log.warn(
-        { file: `${directory}/${name}` },
-        'Another broker stopped while it swapped this file in; it is left alone.',
-      );
     }
     const parsed = parseSegmentFileName(name);
     if (parsed === null) continue;

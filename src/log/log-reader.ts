@@ -133,7 +133,9 @@ function locateIn(
     cut = position + firstSize;
     cutOffset = -1;
   }
-  const slices = [{ path: segment.path, position, length: cut - position }];
+  const { path, generation } = segment;
+  const range = { path, position, length: cut - position };
+  const slices = [generation === 0 ? range : { ...range, generation }];
   return { error: 'NONE', slices, next: placeBehind(log, index, cut, cutOffset, end, limit) };
 }
 

@@ -26,9 +26,14 @@ export class PartitionFolder {
     private readonly topicId: Uuid,
   ) {}
 
-  /** To be called when the folder is read from the disk, with what was found there. */
-  begin(snapshots: readonly Offset[]): void {
+  /**
+   * To be called when the folder is read from the disk, with what was found there; `unsynced` where whoever made it may have
+   * died before its entries, and its own, were on disk.
+   */
+  begin(snapshots: readonly Offset[], unsynced: boolean): void {
     this.isReady = false;
+    this.hasNewEntry = unsynced;
+    this.parentHasNewEntry = unsynced;
     this.snapshots.splice(0, this.snapshots.length, ...snapshots);
   }
 

@@ -28,6 +28,7 @@ import type { FileSystem } from './file-system.js';
 import { FlushProgress } from './flush-progress.js';
 import { FlushSet } from './flush-set.js';
 import { type EpochEndOffset, LEADER_EPOCH_FILE, LeaderEpochs, loadLeaderEpochs } from './leader-epochs.js';
+import { LogCompaction } from './log-compaction.js';
 import { readLogFolder, snapshotPathAt } from './log-folder.js';
 import { type Located, type LogPlace, locate, maxTimestamp, offsetAtTime, type RecordAtTime } from './log-reader.js';
 import type { OpenFiles } from './open-files.js';
@@ -62,6 +63,8 @@ export interface PartitionLogOptions {
   /** Everything below was flushed; the scan after a crash begins in its segment. */
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
+  /** Where the part begins that no compaction has seen; a cache, as far as that is known. */
+  readonly firstDirtyOffset: Offset;
   /** The log was closed by `close`, nothing needs to be scanned. */
   readonly clean: boolean;
 }
@@ -72,6 +75,7 @@ export class PartitionLog {
   readonly search: SegmentSearch;
   readonly files: FileSystem;
   readonly openFiles: OpenFiles;
+  readonly compaction: LogCompaction;
   private readonly progress: FlushProgress;
   private readonly folder: PartitionFolder;
   private readonly clock: Clock;
@@ -102,16 +106,19 @@ export class PartitionLog {
     this.config = options.config;
     this.epoch = options.leaderEpoch;
     this.startOffset = options.logStartOffset;
-    const searchConfig = (): LogConfig => this.config;
+    const present = (): LogConfig => this.config;
     this.search = new SegmentSearch({
       files: this.files,
       openFiles: this.openFiles,
       log: this.log,
       get config() {
-        return searchConfig();
+        return present();
       },
       examine: (segment) => this.examine(segment),
     });
+    const { files, openFiles, directory, segments, folder, progress, producers } = this;
+    const parts = { files, openFiles, directory, segments, folder, progress, producers, config: present };
+    this.compaction = new LogCompaction(parts, options.firstDirtyOffset);
     this.turn = new StagedTurn(this);
   }
 
@@ -134,7 +141,7 @@ export class PartitionLog {
     const knownEnd = this.folder.putStrangerAside(this.log) ? 0 : Math.max(recoveryPoint, logStartOffset);
     if (knownEnd === 0) this.startOffset = 0;
     const found = readLogFolder(files, directory, this.log);
-    this.folder.begin(found.snapshots);
+    this.folder.begin(found.snapshots, found.exists && !clean);
     this.segments.splice(0, this.segments.length, ...found.segments);
     this.producers.clear();
     if (this.segments.length === 0) {
@@ -186,6 +193,7 @@ export class PartitionLog {
     const { recovery } = this;
     if (recovery === null) return true;
     if (!onDisk('recover', this.directory, () => recovery.slice(budgetBytes))) return false;
+    onDisk('flush', this.directory, () => this.folder.flush());
     this.recovery = null;
     this.changed = true;
     this.finishOpening(recovery.endOffset);
@@ -206,6 +214,7 @@ export class PartitionLog {
     this.epoch = Math.max(this.options.leaderEpoch, this.epochs.latest);
     this.stagedEndOffset = endOffset;
     this.progress.begin(endOffset);
+    this.compaction.begin(this.startOffset);
     this.failure = null;
   }
 

@@ -5,8 +5,10 @@ export type SegmentSuffix = '.log' | '.index' | '.timeindex' | '.txnindex' | '.s
 
 /** Behind the whole name of a file that retention has taken out of the log and that waits to be unlinked. */
 export const DELETED_SUFFIX = '.deleted';
-/** Half-made output of compaction. */
+/** Half-made output of compaction: gone at the next start. */
 export const CLEANED_SUFFIX = '.cleaned';
+/** Finished output of compaction that takes the place of what it was made from: the next start sees to that where this one did not. */
+export const SWAP_SUFFIX = '.swap';
 
 const OFFSET_DIGITS = 20;
 const namePattern = /^(\d{20})(\.log|\.index|\.timeindex|\.txnindex|\.snapshot)$/;
@@ -22,4 +24,9 @@ export function parseSegmentFileName(name: string): { baseOffset: Offset; suffix
   if (match === null) return null;
   const baseOffset = Number(match[1]);
   return Number.isSafeInteger(baseOffset) ? { baseOffset, suffix: match[2] as SegmentSuffix } : null;
+}
+
+/** What the segment file at `path` is called once the swap of that generation has taken its name away: see segment-swap.ts. */
+export function replacedName(path: string, generation: number): string {
+  return `${path}.${generation}${DELETED_SUFFIX}`;
 }

@@ -15,7 +15,7 @@ import {
   OffsetIndexFile,
 } from './offset-index.js';
 import type { OpenFiles } from './open-files.js';
-import type { Segment } from './segment.js';
+import { indexedTimestampOf, type Segment } from './segment.js';
 import { onDisk } from './storage-error.js';
 import { lastBefore, TIME_ENTRY_BYTES, type TimeEntries, TimeIndexFile } from './time-index.js';
 
@@ -28,13 +28,17 @@ export interface SearchParts {
   readonly files: FileSystem;
   readonly openFiles: OpenFiles;
   readonly log: Logger;
-  readonly config: { readonly indexIntervalBytes: number; readonly messageBytesMax: number };
+  readonly config: {
+    readonly indexIntervalBytes: number;
+    readonly messageBytesMax: number;
+    readonly compacted: boolean;
+  };
   /** A batch header that nobody knew to be damaged is: finds out how much is, so that `segment.damaged` says so from now on. */
   examine(segment: Segment): void;
 }
 
 export class SegmentSearch {
-  /** After `cut`: base offset of the batch at the boundary, -1 where the boundary is the end or the edge of damage. */
+  /** After `cut`: the offset behind the last batch in front of the boundary; -1 where that is the end or the edge of damage. */
   cutOffset: Offset = -1;
   /** Stands on the batch that the last search found; its header may be read until the next one. */
   readonly walk: BatchWalk;
@@ -58,7 +62,9 @@ export class SegmentSearch {
     const sound = segment.soundUntil(from, end);
     if (from + limitBytes >= sound) return sound;
     const entries = this.offsetEntries(segment);
-    const entry = floorByPosition(entries, from + limitBytes);
+    let entry = floorByPosition(entries, from + limitBytes);
+    // Offsets may be missing in front of a batch only where compaction has been: then the one before it has to be asked.
+    if (this.parts.config.compacted && entry >= 0) entry--;
     const start = entry < 0 ? from : Math.max(from, entries.positionAt(entry));
     if (start > from && segment.offsets === null) {
       const lastOffset = entries.offsetAt(entry);
@@ -70,10 +76,14 @@ export class SegmentSearch {
     }
     this.startAt(segment, start, sound);
     let boundary = start;
+    let behind = -1;
     while (this.walk.next()) {
       boundary = this.walk.position + this.walk.size;
-      if (boundary <= from + limitBytes) continue;
-      this.cutOffset = baseOffsetOf(this.walk.bytes, this.walk.at);
+      if (boundary <= from + limitBytes) {
+        behind = lastOffsetOf(this.walk.bytes, this.walk.at) + 1;
+        continue;
+      }
+      this.cutOffset = behind >= 0 ? behind : baseOffsetOf(this.walk.bytes, this.walk.at);
       return this.walk.position;
     }
     return boundary;
@@ -108,8 +118,8 @@ export class SegmentSearch {
     while (this.next(segment)) {
       const { bytes, at } = this.walk;
       if (baseOffsetOf(bytes, at) >= upTo) break;
-      if (lastOffsetOf(bytes, at) < from || maxTimestampOf(bytes, at) <= largestMs) continue;
-      largestMs = maxTimestampOf(bytes, at);
+      if (lastOffsetOf(bytes, at) < from || indexedTimestampOf(bytes, at) <= largestMs) continue;
+      largestMs = indexedTimestampOf(bytes, at);
       batchOffset = Math.max(from, baseOffsetOf(bytes, at));
     }
     if (largestMs < 0 || !this.findBatch(segment, batchOffset, segment.writtenBytes)) return null;
@@ -236,22 +246,27 @@ export class SegmentSearch {
     const offsetsSize = files.stat(segment.indexPath)?.size ?? -1;
     const timesSize = files.stat(segment.timeIndexPath)?.size ?? -1;
     const sizesFit =
-      offsetsSize >= 0 && timesSize > 0 && offsetsSize % OFFSET_ENTRY_BYTES === 0 && timesSize % TIME_ENTRY_BYTES === 0;
+      offsetsSize >= 0 &&
+      timesSize >= 0 &&
+      offsetsSize % OFFSET_ENTRY_BYTES === 0 &&
+      timesSize % TIME_ENTRY_BYTES === 0;
     if (!sizesFit) {
       this.rebuildIndexes(segment);
       return;
     }
     const times = this.timeEntries(segment);
-    const timestampMs = times.timestampAt(times.count - 1);
-    const offset = times.offsetAt(times.count - 1);
     const offsets = this.offsetEntries(segment);
     const indexedTo = offsets.count === 0 ? 0 : offsets.positionAt(offsets.count - 1);
     const gapMax = config.indexIntervalBytes + 2 * config.messageBytesMax;
-    if (
-      segment.writtenBytes - indexedTo > gapMax ||
-      !this.fits(segment, timestampMs, offset) ||
-      this.largestFrom(segment, indexedTo) > timestampMs
-    ) {
+    const tooSparse = segment.writtenBytes - indexedTo > gapMax;
+    if (times.count === 0) {
+      // As it should be where no record has a timestamp, or compaction has left no record.
+      if (tooSparse || this.largestFrom(segment, 0) >= 0) this.rebuildIndexes(segment);
+      return;
+    }
+    const timestampMs = times.timestampAt(times.count - 1);
+    const offset = times.offsetAt(times.count - 1);
+    if (tooSparse || !this.fits(segment, timestampMs, offset) || this.largestFrom(segment, indexedTo) > timestampMs) {
       this.rebuildIndexes(segment);
       return;
     }
@@ -263,7 +278,7 @@ export class SegmentSearch {
   private largestFrom(segment: Segment, position: FilePosition): number {
     let largestMs = -1;
     this.startAt(segment, position, segment.writtenBytes);
-    while (this.step(segment)) largestMs = Math.max(largestMs, maxTimestampOf(this.walk.bytes, this.walk.at));
+    while (this.step(segment)) largestMs = Math.max(largestMs, indexedTimestampOf(this.walk.bytes, this.walk.at));
     return largestMs;
   }
 
@@ -273,7 +288,7 @@ export class SegmentSearch {
     while (this.step(segment)) {
       const { bytes, at } = this.walk;
       if (lastOffsetOf(bytes, at) < offset) continue;
-      return lastOffsetOf(bytes, at) === offset && maxTimestampOf(bytes, at) === timestampMs;
+      return lastOffsetOf(bytes, at) === offset && indexedTimestampOf(bytes, at) === timestampMs;
     }
     return false;
   }

@@ -1,6 +1,6 @@
 /** One segment of a log: its place, its size, its sparse indexes and what of it is damaged. Lives on shards. */
 import type { FilePosition, Offset } from '../base/units.js';
-import { lastOffsetOf, maxTimestampOf } from '../record/record-batch.js';
+import { lastOffsetOf, maxTimestampOf, recordsCountOf } from '../record/record-batch.js';
 import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.js';
 import { segmentFileName } from './segment-name.js';
 import { TIME_ENTRY_BYTES, TimeIndex } from './time-index.js';
@@ -58,6 +58,8 @@ export class Segment {
   bytesSinceEntry = 0;
   /** The index files of a sealed segment were found to fit it. */
   indexesAreChecked = false;
+  /** The swap that gave the file its name, see segment-swap; 0 for one that was there when the log was opened, or appended to since. */
+  generation = 0;
   /** All of it was checked since it turned out to be damaged. */
   isExamined = false;
   /** Arrival of the first and of the last batch, wall clock; from the file's times after a start. */
@@ -134,7 +136,7 @@ export class Segment {
 
   /** Takes a batch into the indexes: `bytes` at `at` holds its header, `position` is its place in the file. */
   note(bytes: Uint8Array, at: number, position: FilePosition, size: number, indexIntervalBytes: number): void {
-    const timestampMs = maxTimestampOf(bytes, at);
+    const timestampMs = indexedTimestampOf(bytes, at);
     const lastOffset = lastOffsetOf(bytes, at);
     if (position === 0) this.firstTimestampMs = timestampMs;
     if (timestampMs > this.maxTimestampMs) {
@@ -181,6 +183,11 @@ export class Segment {
     }
     return until;
   }
+}
+
+/** The largest timestamp of a batch's records; -1 where compaction has left none, whatever its header remembers. */
+export function indexedTimestampOf(bytes: Uint8Array, at: number): number {
+  return recordsCountOf(bytes, at) === 0 ? -1 : maxTimestampOf(bytes, at);
 }
 
 /** The segment that holds `offset`: the last whose base offset is not above it; -1 where all are. */

@@ -110,6 +110,21 @@ export const instruments = {
     labels: ['topic', 'reason'],
     doc: 'Bytes of batches in those segments.',
   }),
+  millrace_compactions_total: counter({
+    unit: 'compactions',
+    labels: ['topic'],
+    doc: 'Times that a log of the topic was compacted.',
+  }),
+  millrace_compaction_removed_bytes_total: counter({
+    unit: 'bytes',
+    labels: ['topic'],
+    doc: 'Bytes that compaction took away.',
+  }),
+  millrace_compaction_failures_total: counter({
+    unit: 'failures',
+    labels: ['topic'],
+    doc: 'Times that a log could not be compacted; it stays as it is and is tried again.',
+  }),
   kafka_brokers: gauge({ unit: 'brokers', doc: 'Always 1.' }),
   kafka_topic_partitions: gauge({ unit: 'partitions', labels: ['topic'], doc: 'Partitions of a topic.' }),
   kafka_topic_partition_current_offset: gauge({

@@ -11,8 +11,8 @@ import { LARGE_STAGING_BYTES, SMALL_STAGING_BYTES, type StagingBuffers } from '.
 /** Where descriptors of segments come from: shared by all replies, bounded. */
 export interface SegmentFiles {
   /** Throws what open(2) says. */
-  acquire(path: string): number;
-  release(path: string, fd: number): void;
+  acquire(slice: FileSlice): number;
+  release(slice: FileSlice, fd: number): void;
 }
 
 /** What all pipes of a server share. */
@@ -120,7 +120,7 @@ export class ResponsePipe implements Sender {
         continue;
       }
       try {
-        this.#queue.push({ ...piece, fd: this.share.files.acquire(piece.path) });
+        this.#queue.push({ ...piece, fd: this.share.files.acquire(piece) });
       } catch (error) {
         this.owner.onSendFailed(error instanceof Error ? error.message : String(error));
         return;
@@ -321,7 +321,7 @@ export class ResponsePipe implements Sender {
   }
 
   #release(piece: Buffer | OpenRange): void {
-    if (isRange(piece)) this.share.files.release(piece.path, piece.fd);
+    if (isRange(piece)) this.share.files.release(piece, piece.fd);
   }
 
   /** After every write, also after those that went out at once: then there is nothing to do. */

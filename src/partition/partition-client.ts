@@ -6,10 +6,12 @@ import { KafkaError } from '../base/kafka-error.js';
 import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
+import type { CompactionSettings } from '../config/broker-config.js';
 import type { LogConfig } from '../config/log-config.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { ActiveProducer, ShardReply, SurveyedLog } from '../ring/completions.js';
 import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
+import { Compactor } from './compactor.js';
 import { PartitionEntry } from './partition-entry.js';
 import type {
   AppendResult,
@@ -24,6 +26,7 @@ import type {
 } from './partitions.js';
 import { placeOn } from './placement.js';
 import type { SegmentFiles } from './segment-files.js';
+import { segmentPath } from './segment-path.js';
 import { ShardPool } from './shard-pool.js';
 import type { SideJobs } from './side-jobs.js';
 
@@ -33,6 +36,16 @@ export interface EarlierRun {
   /** By `topic index`. */
   readonly recoveryPoints: ReadonlyMap<string, Offset>;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
+  readonly firstDirtyOffsets: ReadonlyMap<string, Offset>;
+}
+
+/** Where a log stands. */
+export interface LogProgress {
+  readonly topic: string;
+  readonly index: number;
+  readonly flushedEndOffset: Offset;
+  readonly logStartOffset: Offset;
+  readonly firstDirtyOffset: Offset;
 }
 
 export interface PartitionClientOptions {
@@ -42,6 +55,8 @@ export interface PartitionClientOptions {
   readonly dataDirectory: string;
   readonly openFilesMax: number;
   readonly retentionCheckMs: number;
+  /** null: nothing is compacted. */
+  readonly compaction: CompactionSettings | null;
   readonly earlier: EarlierRun;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -62,12 +77,15 @@ export class PartitionClient implements Partitions {
   /** What the earlier run knew of logs that were not opened yet: a topic that is made anew under the same name begins afresh. */
   private readonly recoveryPoints: Map<string, Offset>;
   private readonly logStartOffsets: Map<string, Offset>;
+  private readonly firstDirtyOffsets: Map<string, Offset>;
+  private readonly compactor: Compactor | null;
   private checkpointUnderWay: Promise<boolean> = Promise.resolve(true);
   private nextCheckpoint: Promise<boolean> | null = null;
 
   constructor(private readonly options: PartitionClientOptions) {
     this.recoveryPoints = new Map(options.earlier.recoveryPoints);
     this.logStartOffsets = new Map(options.earlier.logStartOffsets);
+    this.firstDirtyOffsets = new Map(options.earlier.firstDirtyOffsets);
     this.pool = new ShardPool({
       entry: options.shardEntry,
       shards: options.shards,
@@ -95,6 +113,15 @@ export class PartitionClient implements Partitions {
       onDrained: () => this.relieve(),
       onFatal: options.onFatal,
     });
+    const { compaction: settings, clock, logger, metrics, sideJobs, segmentFiles } = options;
+    this.compactor =
+      settings &&
+      new Compactor({
+        ...{ settings, clock, logger, metrics, sideJobs, segmentFiles },
+        needs: () => this.pool.compactionNeeds(),
+        ask: (entry, request) => this.ask(entry, request),
+        checkpoint: () => this.checkpoint(),
+      });
   }
 
   /** True while a ring is full: sockets should be left unread until `onRelieved` calls back. */
@@ -130,9 +157,11 @@ export class PartitionClient implements Partitions {
       clean: earlier.clean,
       recoveryPoint: this.recoveryPoints.get(key) ?? 0,
       logStartOffset: this.logStartOffsets.get(key) ?? 0,
+      firstDirtyOffset: this.firstDirtyOffsets.get(key) ?? 0,
     });
     this.recoveryPoints.delete(key);
     this.logStartOffsets.delete(key);
+    this.firstDirtyOffsets.delete(key);
     entry.opened = this.pool.seatEntry(entry).then((reply) => {
       if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
     });
@@ -274,12 +303,13 @@ export class PartitionClient implements Partitions {
   /** Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first. */
   private async warm(slices: readonly FileSlice[]): Promise<void> {
     const { segmentFiles, sideJobs } = this.options;
-    for (const { path, position, length } of slices) {
+    for (const slice of slices) {
+      const { path, position, length } = slice;
       let cached: boolean;
       try {
-        const fd = segmentFiles.acquire(path);
+        const fd = segmentFiles.acquire(slice);
         cached = isCached(fd, position, length);
-        segmentFiles.release(path, fd);
+        segmentFiles.release(slice, fd);
       } catch {
         // It cannot be opened: the reply that is to carry it will find that out and say so.
         return;
@@ -352,15 +382,16 @@ export class PartitionClient implements Partitions {
     return () => listeners.delete(listener);
   }
 
-  /** Where each log stands, for the next start: `[topic, partition, flushed end, log start]`. */
-  *progress(): IterableIterator<{ topic: string; index: number; flushedEndOffset: Offset; logStartOffset: Offset }> {
+  /** For the next start. */
+  *progress(): IterableIterator<LogProgress> {
     for (const entry of this.pool.entries()) {
       const { topic, index, spec, state } = entry;
       if (state === 'removed') continue;
       // The row of a log that is not open says where it stood: what was flushed, and what was deleted, stays so.
       const row = this.watermarks(entry);
       const flushedEndOffset = Math.max(spec.recoveryPoint, row.flushedEndOffset);
-      yield { topic, index, flushedEndOffset, logStartOffset: Math.max(spec.logStartOffset, row.logStartOffset) };
+      const logStartOffset = Math.max(spec.logStartOffset, row.logStartOffset);
+      yield { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset: spec.firstDirtyOffset };
     }
   }
 
@@ -379,12 +410,16 @@ export class PartitionClient implements Partitions {
   }
 
   /** Flushes and closes every log; resolves to null where all of them closed cleanly, else to the first failure. */
-  close(): Promise<string | null> {
+  async close(): Promise<string | null> {
+    await this.compactor?.close();
     return this.pool.close();
   }
 
-  terminate(): Promise<void> {
-    return this.pool.terminate();
+  async terminate(): Promise<void> {
+    // Whoever waits for a shard is answered by its end.
+    const ended = this.compactor?.close();
+    await this.pool.terminate();
+    await ended;
   }
 
   private ask(
@@ -406,9 +441,4 @@ function recordsOf(slices: readonly FileSlice[]): FileRecords {
 function unavailable(entry: PartitionEntry): ErrorName {
   if (entry.state === 'removed') return 'UNKNOWN_TOPIC_OR_PARTITION';
   return entry.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
-}
-
-/** Kafka's name of a segment: its base offset in 20 digits. */
-function segmentPath(directory: string, segmentBase: Offset): string {
-  return `${directory}/${String(segmentBase).padStart(20, '0')}.log`;
 }

@@ -98,6 +98,11 @@ export class PartitionEntry implements PartitionHandle {
     this.runs.delete(oldest);
   }
 
+  /** What was located in files that others have replaced still holds, but the new ones are smaller. */
+  forgetRuns(): void {
+    this.runs.clear();
+  }
+
   /** After a shard's death or a storage error: files may have been cut. */
   forgetPlaces(): void {
     this.timesForgotten++;

@@ -1,10 +1,14 @@
 /** The main thread's own descriptors of segments, for reading: bounded, shared by all replies, never borrowed from a shard. */
-import { closeSync, openSync, readSync } from 'node:fs';
-import type { FileRecords } from '../base/file-slice.js';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import type { FileRecords, FileSlice } from '../base/file-slice.js';
+import { ReplacedFiles } from './replaced-files.js';
 
 const IDLE_MAX = 128;
 
-interface OpenSegment {
+/** Which file: several had the same path one after the other. */
+type Named = Pick<FileSlice, 'path' | 'generation'>;
+
+interface OpenSegment extends Named {
   readonly fd: number;
   users: number;
   /** Forgotten while in use: closed by its last user. */
@@ -12,27 +16,30 @@ interface OpenSegment {
 }
 
 export class SegmentFiles {
+  readonly #replaced = new ReplacedFiles();
   /** In order of last use, oldest first (Map keeps insertion order). */
   private readonly segments = new Map<string, OpenSegment>();
   private readonly staleInUse = new Map<number, OpenSegment>();
   private idle = 0;
 
-  /** A descriptor of the file at `path`, to be given back by `release`. Throws what open(2) says. */
-  acquire(path: string): number {
-    let segment = this.segments.get(path);
+  /** A descriptor of the file that `slice` lies in, to be given back by `release`. Throws what open(2) says. */
+  acquire(slice: Named): number {
+    const key = keyOf(slice);
+    let segment = this.segments.get(key);
     if (segment === undefined) {
-      segment = { fd: openReadable(path), users: 0, stale: false };
+      const { path, generation } = slice;
+      segment = { path, generation, fd: this.open(slice), users: 0, stale: false };
       this.idle++;
     } else {
-      this.segments.delete(path);
+      this.segments.delete(key);
     }
-    this.segments.set(path, segment);
+    this.segments.set(key, segment);
     if (segment.users++ === 0) this.idle--;
     return segment.fd;
   }
 
-  release(path: string, fd: number): void {
-    const current = this.segments.get(path);
+  release(slice: Named, fd: number): void {
+    const current = this.segments.get(keyOf(slice));
     const segment = current !== undefined && current.fd === fd ? current : this.staleInUse.get(fd);
     if (segment === undefined || --segment.users > 0) return;
     if (segment.stale) {
@@ -48,8 +55,9 @@ export class SegmentFiles {
   read(records: FileRecords): Buffer {
     const bytes = Buffer.allocUnsafe(records.byteLength);
     let at = 0;
-    for (const { path, position, length } of records.slices) {
-      const fd = this.acquire(path);
+    for (const slice of records.slices) {
+      const { position, length } = slice;
+      const fd = this.acquire(slice);
       try {
         for (const end = at + length; at < end; ) {
           const count = readSync(fd, bytes, at, end - at, position + length - (end - at));
@@ -57,18 +65,35 @@ export class SegmentFiles {
           at += count;
         }
       } finally {
-        this.release(path, fd);
+        this.release(slice, fd);
       }
     }
     return bytes;
   }
 
+  /** The shard is about to be asked to put another file in the place of `paths`. */
+  beginSwap(paths: readonly string[], generation: number): void {
+    this.#replaced.begin(paths, generation);
+  }
+
+  /** It did not, or what it put aside is about to be deleted. */
+  endSwap(paths: readonly string[], generation: number): void {
+    this.#replaced.end(paths, generation);
+    const swapped = new Set(paths);
+    this.drop((segment) => swapped.has(segment.path) && (segment.generation ?? 0) < generation);
+  }
+
   /** Drops what lies under `directory`: its files were removed, and others may come under the same names. */
   forget(directory: string): void {
     const prefix = `${directory}/`;
-    for (const [path, segment] of this.segments) {
-      if (!path.startsWith(prefix)) continue;
-      this.segments.delete(path);
+    this.#replaced.forget(directory);
+    this.drop(({ path }) => path.startsWith(prefix));
+  }
+
+  private drop(isMeant: (segment: OpenSegment) => boolean): void {
+    for (const [key, segment] of this.segments) {
+      if (!isMeant(segment)) continue;
+      this.segments.delete(key);
       if (segment.users === 0) {
         this.idle--;
         closeSync(segment.fd);
@@ -87,10 +112,22 @@ export class SegmentFiles {
     this.idle = 0;
   }
 
+  private open({ path, generation = 0 }: Named): number {
+    const aside = this.#replaced.asideOf(path, generation);
+    if (aside === null) return openReadable(path);
+    const fd = openIfThere(aside);
+    if (fd !== null) return fd;
+    const found = openReadable(path);
+    // Where it still is not aside, nothing else can have had its name when it was opened.
+    if (!existsSync(aside)) return found;
+    closeSync(found);
+    return openSync(aside, 'r');
+  }
+
   private closeOldestIdle(): void {
-    for (const [path, segment] of this.segments) {
+    for (const [key, segment] of this.segments) {
       if (segment.users > 0) continue;
-      this.segments.delete(path);
+      this.segments.delete(key);
       this.idle--;
       closeSync(segment.fd);
       return;
@@ -98,12 +135,20 @@ export class SegmentFiles {
   }
 }
 
-/** A segment that was retired between its being located and its being sent lingers under another name. */
-function openReadable(path: string): number {
+function keyOf({ path, generation }: Named): string {
+  return generation === undefined ? path : `${path} ${generation}`;
+}
+
+function openIfThere(path: string): number | null {
   try {
     return openSync(path, 'r');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return openSync(`${path}.deleted`, 'r');
+    return null;
   }
+}
+
+/** A segment that was retired between its being located and its being sent lingers under another name. */
+function openReadable(path: string): number {
+  return openIfThere(path) ?? openSync(`${path}.deleted`, 'r');
 }

@@ -1,5 +1,6 @@
 /** All shards: their boards, their threads, and what happens when one of them dies. Main thread. */
 import type { Clock } from '../base/clock.js';
+import type { CompactionNeed } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
 import type { Offset } from '../base/units.js';
 import { histogramBytes } from '../metrics/histogram.js';
@@ -135,6 +136,20 @@ export class ShardPool {
             if (entry != null) found.set(entry, log);
           }
           fromSlot = survey?.nextSlot ?? -1;
+        }
+      }),
+    );
+    return found;
+  }
+
+  async compactionNeeds(): Promise<Map<PartitionEntry, CompactionNeed>> {
+    const found = new Map<PartitionEntry, CompactionNeed>();
+    await Promise.all(
+      this.seats.map(async (seat) => {
+        const { needs } = await seat.link.request(0, { kind: 'compactionNeeds' });
+        for (const need of needs ?? []) {
+          const entry = seat.entries[need.slot];
+          if (entry != null) found.set(entry, need);
         }
       }),
     );

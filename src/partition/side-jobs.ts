@@ -1,12 +1,14 @@
 /**
- * The side-job pool: deleting and reading ahead, off the main thread and off every shard. Main thread.
+ * The side-job pool: deleting, reading ahead and compacting, off the main thread and off every shard. Main thread.
  *
  * Piscina hosts these and not the shards: side jobs are what it is made for (many short tasks, threads that come and go,
  * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
  * apart from its neighbours when it dies.
  */
 import type { Piscina } from 'piscina';
+import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
+import type { HandoverMemory } from '../ring/handover.js';
 
 export interface SideJobs {
   /** Resolves when the range lies in the page cache (or could not be read: sending it will tell why). */
@@ -17,15 +19,21 @@ export interface SideJobs {
   flush(path: string): Promise<boolean>;
   /** Saves where the logs stand; false where that failed. */
   checkpoint(directory: string, progress: readonly object[]): Promise<boolean>;
+  /** Null where the handover was stopped; rejects where the log cannot be compacted. */
+  compact(job: CompactionJob, handover: HandoverMemory): Promise<CompactionOutcome | null>;
   close(): Promise<void>;
 }
 
-export function createSideJobs(entry: URL, logger: Logger): SideJobs {
+/** Beside those that compact, which are at it for long. */
+const SHORT_JOB_THREADS = 2;
+
+export function createSideJobs(entry: URL, compactingThreads: number, logger: Logger): SideJobs {
   // Loaded and made at first use: a start does not wait for it, an idle broker has no thread for it.
   let pool: Promise<Piscina> | null = null;
   const open = async (): Promise<Piscina> => {
     const { Piscina } = await import('piscina');
-    return new Piscina({ filename: entry.href, minThreads: 0, maxThreads: 2, idleTimeout: 5000, execArgv: [] });
+    const maxThreads = SHORT_JOB_THREADS + compactingThreads;
+    return new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
   };
   const run = async (job: object, what: string): Promise<boolean> => {
     pool ??= open();
@@ -48,6 +56,10 @@ export function createSideJobs(entry: URL, logger: Logger): SideJobs {
     checkpoint(directory, progress) {
       const what = 'could not save where the logs stand; a start after a crash scans more';
       return run({ kind: 'checkpoint', directory, progress }, what);
+    },
+    async compact(job, handover) {
+      pool ??= open();
+      return (await pool).run({ job, handover }, { name: 'runCompactionJob', transferList: [handover.port] });
     },
     close: async () => {
       await (await pool)?.close();

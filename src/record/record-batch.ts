@@ -46,6 +46,11 @@ export function isControl(bytes: Uint8Array, at: number): boolean {
   return (attributesOf(bytes, at) & layout.CONTROL_BIT) !== 0;
 }
 
+/** True where compaction has noted when the batch's tombstones may go: its base timestamp is that time then (KIP-534). */
+export function hasDeleteHorizon(bytes: Uint8Array, at: number): boolean {
+  return (attributesOf(bytes, at) & layout.DELETE_HORIZON_BIT) !== 0;
+}
+
 /** Also the distance from the first to the last sequence number. */
 export function lastOffsetDeltaOf(bytes: Uint8Array, at: number): number {
   return readInt32(bytes, at + layout.LAST_OFFSET_DELTA);

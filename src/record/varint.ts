@@ -26,6 +26,26 @@ function zigzag(value: number): number {
   return value >= 0 ? value * 2 : value * -2 - 1;
 }
 
+/** As {@link varintLength}, for any 64-bit number. */
+export function longVarintLength(value: bigint): number {
+  let length = 1;
+  for (let rest = longZigzag(value) >> 7n; rest > 0n; rest >>= 7n) length++;
+  return length;
+}
+
+/** As {@link writeVarint}, for any 64-bit number. */
+export function writeLongVarint(bytes: Uint8Array, at: number, value: bigint): number {
+  let to = at;
+  let rest = longZigzag(value);
+  for (; rest >= 128n; rest >>= 7n) bytes[to++] = Number(rest & 0x7fn) | 0x80;
+  bytes[to++] = Number(rest);
+  return to;
+}
+
+function longZigzag(value: bigint): bigint {
+  return BigInt.asUintN(64, value >= 0n ? value << 1n : ~(value << 1n));
+}
+
 /** Reads varints and length-prefixed blobs one after the other; throws CORRUPT_MESSAGE at the end of the bytes. */
 export class VarintReader {
   at = 0;

@@ -7,6 +7,7 @@
  *   LOCATE   ┌ request id u32 ┬ slot u32 ┬ offset low u32 ┬ offset high u32 ┬ bytes max u32 ┬ ahead u32 ┐
  *   others   ┌ request id u32 ┬ slot u32 ┬ JSON, UTF-8 ┐
  */
+import type { CompactedSegment } from '../base/compaction-plan.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { LogConfig } from '../config/log-config.js';
 import type { RingConsumer, RingProducer } from './spsc-ring.js';
@@ -37,6 +38,8 @@ export interface OpenRequest {
   /** Everything below is known to be on disk. */
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
+  /** Where the part begins that no compaction has seen. */
+  readonly firstDirtyOffset: Offset;
   /** True after a clean stop: nothing needs to be scanned. */
   readonly clean: boolean;
 }
@@ -63,6 +66,14 @@ export type ShardRequest =
   | { readonly kind: 'remove' }
   /** A segment that the shard said was sealed is on disk. */
   | { readonly kind: 'sealedFlushed'; readonly segmentBase: Offset }
+  /** Which logs should be compacted; what has waited too long in their active segments is sealed. */
+  | { readonly kind: 'compactionNeeds' }
+  /** The log's plan, if there is something to do; nobody else gets one before `endCompaction`. */
+  | { readonly kind: 'planCompaction' }
+  /** A segment of the plan is ready: it takes the place of its sources, which keep their bytes as `.<generation>.deleted`. */
+  | { readonly kind: 'swapCompacted'; readonly segment: CompactedSegment; readonly generation: number }
+  /** -1 where the work was given up. */
+  | { readonly kind: 'endCompaction'; readonly firstDirtyOffset: Offset }
   /** A page of the watermark board waits on the shard's message port. */
   | { readonly kind: 'boardPage' }
   /** Make everything durable, write what a quick start needs, close all files, and end. */

@@ -6,6 +6,7 @@
  *   REPLY    ┌ request id u32 ┬ JSON ┐
  *   NOTICE   ┌ JSON ┐
  */
+import type { CompactionNeed, CompactionPlan } from '../base/compaction-plan.js';
 import type { ErrorName } from '../base/error-code.js';
 import type { FileSlice } from '../base/file-slice.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
@@ -64,6 +65,8 @@ export interface ShardReply {
   readonly leaderEpoch?: LeaderEpoch;
   readonly bytes?: number;
   readonly survey?: Survey;
+  readonly needs?: readonly CompactionNeed[];
+  readonly plan?: CompactionPlan;
   readonly producers?: readonly ActiveProducer[];
   /** Paths that were renamed out of the way, to be unlinked outside of the shard. */
   readonly garbage?: readonly string[];

@@ -114,6 +114,7 @@ export class PartitionLifecycle {
           clean: false,
           recoveryPoint: flushedEndOffset,
           logStartOffset: Math.max(partition.spec.logStartOffset, logStartOffset),
+          firstDirtyOffset: partition.log?.compaction.firstDirtyOffset ?? partition.spec.firstDirtyOffset,
         };
         partition.log = this.openLog(spec, partition);
         this.recovering.push(partition);
@@ -149,6 +150,7 @@ export class PartitionLifecycle {
       leaderEpoch: spec.leaderEpoch,
       recoveryPoint: spec.recoveryPoint,
       logStartOffset: spec.logStartOffset,
+      firstDirtyOffset: spec.firstDirtyOffset,
       clean: spec.clean,
       log: notices,
     });

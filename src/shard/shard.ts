@@ -27,6 +27,7 @@ import { type ShardReply, writeAppended, writeProgress, writeReply } from '../ri
 import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import { emptyRow, type WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
+import { Compactions } from './compactions.js';
 import { GroupCommit } from './group-commit.js';
 import { Housekeeping } from './housekeeping.js';
 import { locateRuns } from './locate-runs.js';
@@ -69,6 +70,7 @@ export class Shard {
   private readonly groupCommit: GroupCommit;
   private readonly lifecycle: PartitionLifecycle;
   private readonly housekeeping: Housekeeping;
+  private readonly compactions: Compactions;
   private readonly notices: ShardNotices;
   private readonly openFiles: OpenFiles;
   private readonly outcome: AppendOutcome = emptyOutcome();
@@ -94,6 +96,12 @@ export class Shard {
       show: (partition) => this.show(partition),
       fail: (partition, message) => this.fail(partition, message),
       retentionCheckMs: parts.retentionCheckMs,
+    });
+    this.compactions = new Compactions({
+      notices: this.notices,
+      partitions: this.partitions,
+      show: (partition) => this.show(partition),
+      fail: (partition, message) => this.fail(partition, message),
     });
   }
 
@@ -236,7 +244,6 @@ export class Shard {
     );
   }
 
-  /** Board rows first, then the word that they moved: whoever hears it finds them. */
   /** Where nobody waits for the disk, consumers are shown what was written, and before its producers hear of it. */
   private publishWritten(): void {
     let kept = 0;
@@ -251,6 +258,7 @@ export class Shard {
     this.touched.length = kept;
   }
 
+  /** Board rows first, then the word that they moved: whoever hears it finds them. */
   private publish(): void {
     for (const partition of this.touched) {
       partition.touched = false;
@@ -381,6 +389,24 @@ export class Shard {
       case 'sealedFlushed':
         this.betweenTurns.push(() => this.sealedFlushed(requestId, this.partitions[slot], request.segmentBase));
         break;
+      case 'compactionNeeds':
+        this.betweenTurns.push(() => {
+          writeReply(this.parts.completions, requestId, this.compactions.needs(this.parts.clock.nowMs()));
+        });
+        break;
+      case 'planCompaction':
+        this.replyBetweenTurns(requestId, slot, (log, known) =>
+          this.compactions.plan(known, log, this.parts.clock.nowMs()),
+        );
+        break;
+      case 'swapCompacted':
+        this.replyBetweenTurns(requestId, slot, (log, known) =>
+          this.compactions.swap(known, log, request.segment, request.generation),
+        );
+        break;
+      case 'endCompaction':
+        this.replyBetweenTurns(requestId, slot, (log) => this.compactions.end(log, request.firstDirtyOffset));
+        break;
       case 'reconfigure':
         this.betweenTurns.push(() => {
           const known = this.partitions[slot];
@@ -399,6 +425,17 @@ export class Shard {
         this.close(requestId);
         break;
     }
+  }
+
+  private replyBetweenTurns(
+    requestId: number,
+    slot: number,
+    produce: (log: PartitionLog, partition: ShardPartition) => ShardReply,
+  ): void {
+    this.betweenTurns.push(() => {
+      const partition = this.partitions[slot];
+      this.reply(requestId, partition, (log) => produce(log, partition as ShardPartition));
+    });
   }
 
   private deleteRecords(requestId: number, partition: ShardPartition | null | undefined, wanted: number): void {

@@ -18,7 +18,7 @@ export class CountedFiles implements SegmentFiles {
     return this.#users.size;
   }
 
-  acquire(path: string): number {
+  acquire({ path }: { readonly path: string }): number {
     let segment = this.#users.get(path);
     if (segment === undefined) {
       segment = { fd: openSync(path, 'r'), count: 0 };
@@ -28,7 +28,7 @@ export class CountedFiles implements SegmentFiles {
     return segment.fd;
   }
 
-  release(path: string, fd: number): void {
+  release({ path }: { readonly path: string }, fd: number): void {
     const segment = this.#users.get(path);
     assert.equal(segment?.fd, fd, 'what is released was acquired');
     if (segment === undefined || --segment.count > 0) return;

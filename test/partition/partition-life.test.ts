@@ -36,7 +36,14 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     dataDirectory: folder,
     openFilesMax: 100,
     retentionCheckMs: 1e9,
-    earlier: { clean: true, recoveryPoints: new Map(), logStartOffsets: new Map(), ...earlier },
+    compaction: null,
+    earlier: {
+      clean: true,
+      recoveryPoints: new Map(),
+      logStartOffsets: new Map(),
+      firstDirtyOffsets: new Map(),
+      ...earlier,
+    },
     clock: systemClock,
     logger: silentLogger,
     metrics: new Metrics(),
@@ -46,6 +53,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
       flush: async () => true,
       delete: async () => {},
       checkpoint,
+      compact: async () => null,
       close: async () => {},
     },
     onFatal: (reason) => assert.fail(reason),
@@ -91,7 +99,7 @@ test('when a name is free again, no checkpoint speaks of the partition that had 
   const handle = await open();
   await append(handle, batch(5));
   await client.deleteRecords(handle, 3);
-  assert.deepEqual(saved, [{ topic: 't', index: 0, flushedEndOffset: 5, logStartOffset: 3 }]);
+  assert.deepEqual(saved, [{ topic: 't', index: 0, flushedEndOffset: 5, firstDirtyOffset: 0, logStartOffset: 3 }]);
   await client.remove(handle);
   assert.deepEqual(saved, []);
 });

@@ -16,9 +16,12 @@ test('users of one segment share a descriptor; unused ones are bounded', (t) => 
   const path = folder(t);
   const files = new SegmentFiles();
   for (let i = 0; i < 300; i++) writeFileSync(join(path, `${i}.log`), String(i));
-  const first = files.acquire(join(path, '0.log'));
-  assert.equal(files.acquire(join(path, '0.log')), first);
-  for (let i = 1; i < 300; i++) files.release(join(path, `${i}.log`), files.acquire(join(path, `${i}.log`)));
+  const first = files.acquire({ path: join(path, '0.log') });
+  assert.equal(files.acquire({ path: join(path, '0.log') }), first);
+  for (let i = 1; i < 300; i++) {
+    const slice = { path: join(path, `${i}.log`) };
+    files.release(slice, files.acquire(slice));
+  }
   assert.equal(readFileSync(first, 'utf8'), '0', 'one in use stays open');
   if (process.platform === 'linux') assert.ok(readdirSync('/proc/self/fd').length < 250);
   files.close();
@@ -31,7 +34,7 @@ test('a retired segment is still found, and a folder that was removed is not mis
   const files = new SegmentFiles();
   mkdirSync(directory);
   writeFileSync(log, 'old');
-  const held = files.acquire(log);
+  const held = files.acquire({ path: log });
   renameSync(directory, join(path, 'gone'));
   files.forget(directory);
   mkdirSync(directory);
@@ -39,9 +42,37 @@ test('a retired segment is still found, and a folder that was removed is not mis
   const records = { byteLength: 3, slices: [{ path: log, position: 0, length: 3 }] };
   assert.equal(files.read(records).toString(), 'new');
   assert.equal(readFileSync(held, 'utf8'), 'old');
-  files.release(log, held);
+  files.release({ path: log }, held);
   renameSync(log, `${log}.deleted`);
   files.forget(directory);
   assert.equal(files.read(records).toString(), 'new');
+  files.close();
+});
+
+test('whoever located his range before a swap gets the old file, before, during and after it', (t) => {
+  const path = folder(t);
+  const log = join(path, '0.log');
+  const files = new SegmentFiles();
+  writeFileSync(log, 'old');
+  const read = (generation?: number) => {
+    const slice = generation === undefined ? { path: log } : { path: log, generation };
+    return files.read({ byteLength: 3, slices: [{ ...slice, position: 0, length: 3 }] }).toString();
+  };
+  files.beginSwap([log], 1);
+  assert.equal(read(), 'old', 'nothing was renamed yet');
+  files.endSwap([log], 1);
+  files.beginSwap([log], 2);
+  renameSync(log, `${log}.2.deleted`);
+  assert.equal(read(), 'old');
+  writeFileSync(log, 'new');
+  assert.deepEqual([read(), read(2)], ['old', 'new']);
+  files.beginSwap([log], 3);
+  renameSync(log, `${log}.3.deleted`);
+  writeFileSync(log, '3rd');
+  assert.deepEqual([read(), read(2), read(3)], ['old', 'new', '3rd']);
+  files.endSwap([log], 2);
+  assert.deepEqual([read(2), read(3)], ['new', '3rd']);
+  files.endSwap([log], 3);
+  assert.equal(read(3), '3rd');
   files.close();
 });

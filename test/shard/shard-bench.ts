@@ -87,6 +87,7 @@ export class ShardBench {
       leaderEpoch: 0,
       recoveryPoint,
       logStartOffset,
+      firstDirtyOffset: 0,
       clean,
     });
   }

@@ -1,0 +1,73 @@
+/**
+ * A pool thread that asks the main thread something now and then, and stands still until it is answered. Both threads, an
+ * end each.
+ *
+ * ```
+ *  port     worker -> main: what is asked        main -> worker: the answer
+ *  signal   int32 0: answers given so far        int32 1: 1 when the worker should give up
+ * ```
+ */
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+
+const ANSWERS = 0;
+const STOPPED = 1;
+
+export interface HandoverMemory {
+  readonly signal: SharedArrayBuffer;
+  readonly port: MessagePort;
+}
+
+/** The worker's end. */
+export class Handover<Question, Answer> {
+  private readonly words: Int32Array;
+
+  constructor(private readonly memory: HandoverMemory) {
+    this.words = new Int32Array(memory.signal);
+  }
+
+  get stopped(): boolean {
+    return Atomics.load(this.words, STOPPED) === 1;
+  }
+
+  /** null where the worker should give up instead. */
+  ask(question: Question): Answer | null {
+    const { words, memory } = this;
+    const seen = Atomics.load(words, ANSWERS);
+    memory.port.postMessage(question);
+    while (!this.stopped && Atomics.load(words, ANSWERS) === seen) Atomics.wait(words, ANSWERS, seen);
+    if (this.stopped) return null;
+    return receiveMessageOnPort(memory.port)?.message as Answer;
+  }
+
+  /** Stands still for so long, or until it should give up. */
+  pause(ms: number): void {
+    Atomics.wait(this.words, STOPPED, 0, ms);
+  }
+}
+
+/** The main thread's end. `port` goes to the worker with the signal, by transfer. */
+export function openHandover<Question, Answer>(
+  answer: (question: Question) => Promise<Answer>,
+): { readonly memory: HandoverMemory; stop(): void; close(): void } {
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  const { port1, port2 } = new MessageChannel();
+  const wake = (): void => {
+    Atomics.add(words, ANSWERS, 1);
+    Atomics.notify(words, ANSWERS);
+  };
+  port1.on('message', (question: Question) => {
+    void answer(question).then((answered) => {
+      port1.postMessage(answered);
+      wake();
+    });
+  });
+  return {
+    memory: { signal: words.buffer, port: port2 },
+    stop: () => {
+      Atomics.store(words, STOPPED, 1);
+      Atomics.notify(words, STOPPED);
+      wake();
+    },
+    close: () => port1.close(),
+  };
+}
