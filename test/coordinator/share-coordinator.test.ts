@@ -36,6 +36,8 @@ class ShareWorld {
   private deletedListeners: ((topic: Topic) => void)[] = [];
   private stateTopicExists = false;
   topicExists = true;
+  /** No offset below has a record. */
+  emptyBelow = 0;
   purgatory!: Purgatory;
   shares!: ShareCoordinator;
 
@@ -96,6 +98,9 @@ class ShareWorld {
         },
         readRecords: async ({ index }, offset, upTo, { recordsMax }) => {
           await idle();
+          if (offset < this.emptyBelow) {
+            return { error: 'NONE', records: null, endOffset: Math.min(upTo, this.emptyBelow) };
+          }
           const batches = Math.ceil(((offset % BATCH) + recordsMax) / BATCH);
           const wanted = offset - (offset % BATCH) + batches * BATCH;
           const inRange = Math.ceil(upTo / BATCH) * BATCH;
@@ -416,4 +421,33 @@ test('old state is deleted from the log where newer has replaced it', async () =
   await world.restart();
   assert.equal(world.offsets().startOffset, 3000);
   assert.equal(world.offsets(1).startOffset, 0);
+});
+
+test('what replaces old state is on disk before that is deleted', async () => {
+  const world = await ShareWorld.start({ 'share.coordinator.state.topic.num.partitions': '1' });
+  const quiet = world.open('q', 1);
+  world.produce(5, 1);
+  await world.fetch(quiet);
+  world.produce(5000);
+  const a = world.open('a');
+  for (let offset = 0; offset < 2500; offset++) {
+    if (offset % 500 === 0) await world.fetch(a);
+    await world.say(a, offset, offset, ACCEPT);
+  }
+  let open: () => void = () => undefined;
+  world.logs[0].gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  for (let i = 0; i < 3; i++) await world.clock.advance(300_000);
+  const needed = world.logs[0].records.findIndex(({ key }) => key !== null && key.readInt32BE(key.length - 4) === 1);
+  for (const { offset } of world.deleted) assert.ok(offset <= needed, `${offset} is beyond ${needed}`);
+  open();
+});
+
+test('offsets without records, as compaction leaves them, are over', async () => {
+  const world = await ShareWorld.start();
+  world.produce(10);
+  world.emptyBelow = 7;
+  assert.equal(await world.fetch(world.open('a'), { waitMs: 1 }), '0:7-9×1');
+  assert.deepEqual(world.offsets(), { startOffset: 7, lag: 3 });
 });

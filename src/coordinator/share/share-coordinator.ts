@@ -257,19 +257,28 @@ export class ShareCoordinator {
     if (next === null) return null;
     const { offset, upTo } = next;
     state.isBeingRead = true;
-    const { error, records, endOffset } = await partitions.readRecords(handle, offset, upTo, { bytesMax, recordsMax });
-    if (error === 'NONE' && records !== null && !state.isLost) {
-      return { partition, state, handle, offset, endOffset, records };
+    let found: Read | null = null;
+    try {
+      const { error, records, endOffset } = await partitions.readRecords(handle, offset, upTo, {
+        bytesMax,
+        recordsMax,
+      });
+      if (state.isLost) return 'NOT_LEADER_OR_FOLLOWER';
+      if (error !== 'NONE') return error === 'OFFSET_OUT_OF_RANGE' ? null : error;
+      if (records !== null) {
+        found = { partition, state, handle, offset, endOffset, records };
+        return found;
+      }
+      // Offsets without records, as compaction leaves them: nobody can be given any.
+      const [firstOffset, lastOffset] = [Math.max(offset, window.startOffset), endOffset - 1];
+      if (firstOffset <= lastOffset) {
+        void this.change(state, log, [{ firstOffset, lastOffset, deliveryState: ARCHIVED, deliveryCount: 0 }]);
+      }
+      return null;
+    } finally {
+      // Whoever was given something to acquire ends this itself.
+      state.isBeingRead = found !== null;
     }
-    state.isBeingRead = false;
-    if (state.isLost) return 'NOT_LEADER_OR_FOLLOWER';
-    if (error !== 'NONE') return error === 'OFFSET_OUT_OF_RANGE' ? null : error;
-    // Offsets without records, as compaction leaves them: nobody can be given any.
-    const [firstOffset, lastOffset] = [Math.max(offset, window.startOffset), endOffset - 1];
-    if (firstOffset <= lastOffset) {
-      void this.change(state, log, [{ firstOffset, lastOffset, deliveryState: ARCHIVED, deliveryCount: 0 }]);
-    }
-    return null;
   }
 
   private acquire(session: ShareSession, read: Read, recordsMax: number): readonly AcquiredRecords[] {

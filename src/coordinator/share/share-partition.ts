@@ -17,7 +17,7 @@ export class SharePartition {
   stateEpoch = 0;
   snapshotEpoch = 0;
   snapshotAtMs = 0;
-  /** Where the last snapshot lies in the log; -1 where it is on its way, or there is none. */
+  /** Where the last snapshot that is on disk lies in the log; -1 where there is none. */
   snapshotOffset: Offset = -1;
   updatesSinceSnapshot = 0;
   /** One member at a time finds out what it could have: two would find the same. */

@@ -133,7 +133,6 @@ export class ShareStateLog {
     if (partition.snapshotAtMs === 0) partition.snapshotAtMs = nowMs;
     partition.snapshotEpoch++;
     partition.updatesSinceSnapshot = 0;
-    partition.snapshotOffset = -1;
     const value = {
       snapshotEpoch: partition.snapshotEpoch,
       stateEpoch: partition.stateEpoch,
@@ -169,7 +168,7 @@ export class ShareStateLog {
     let needed = this.endOffset;
     for (const partition of this.states.values()) {
       if (partition.window === null) continue;
-      // One that is on its way will lie behind the end that is known.
+      // The first one of all that is on its way will lie behind the end that is known; others count once they are on disk.
       if (partition.snapshotOffset >= 0) needed = Math.min(needed, partition.snapshotOffset);
       if (partition.snapshotOffset < this.prunedEndOffset) void this.writeSnapshot(partition);
     }
