@@ -13,8 +13,9 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
  * A share consumer that does with each record what its plan says: {@code java ShareClient.java BOOTSTRAP GROUP TOPIC
- * COUNT PLAN [name=value…]}. The plan is a list of accept, release, reject, renew and keep, one for each delivery of a
- * record; the last goes for all further ones. Ends when COUNT records are over and done with, or at a line on stdin.
+ * COUNT PLAN [name=value…]}. The plan is a list of accept, release, reject, renew and die, one for each delivery of a
+ * record; the last goes for all further ones. Who dies goes with all that the poll gave it, and says nothing of it. Ends
+ * when COUNT records are over and done with, or at a line on stdin.
  *
  * It prints {@code record PARTITION OFFSET DELIVERY ACTION VALUE} for what it is given and {@code done PARTITION OFFSET
  * ACTION}, or {@code failed PARTITION OFFSET ERROR}, for what the broker answered.
@@ -48,15 +49,17 @@ public class ShareClient {
       while (finished < count && !Thread.currentThread().isInterrupted()) {
         List<ConsumerRecord<String, String>> held = new ArrayList<>();
         List<String> actions = new ArrayList<>();
+        boolean dies = false;
         for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
           int delivery = record.deliveryCount().orElse((short) 1);
           String action = plan[Math.min(delivery, plan.length) - 1];
           System.out.println("record " + record.partition() + " " + record.offset() + " " + delivery + " " + action
               + " " + record.value());
-          if (action.equals("keep")) continue;
+          if (action.equals("die")) dies = true;
           held.add(record);
           actions.add(action);
         }
+        if (dies) Runtime.getRuntime().halt(1);
         // Only a renewal leaves the record in the consumer's hands: it is accepted right behind it.
         for (int i = 0; i < held.size(); i++) {
           consumer.acknowledge(held.get(i), AcknowledgeType.valueOf(actions.get(i).toUpperCase()));
