@@ -35,10 +35,14 @@ export class GatheredAppends {
 
   constructor(private readonly options: GatheredAppendsOptions) {}
 
+  /** Upper bound of a batch with these records alone. */
+  static bytesOf(records: readonly InternalRecord[]): number {
+    return BATCH_OVERHEAD_BYTES + bytesIn(records);
+  }
+
   /** Resolves once the records are on disk, with NONE. `placed` is told the first one's offset. */
   append(records: readonly InternalRecord[], placed?: (offset: Offset) => void): Promise<ErrorName> {
-    let bytes = 0;
-    for (const { key, value } of records) bytes += RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+    const bytes = bytesIn(records);
     const batch = this.batchFor(bytes);
     if (placed !== undefined) batch.placed.push({ index: batch.records.length, tell: placed });
     batch.records.push(...records);
@@ -89,4 +93,10 @@ export class GatheredAppends {
     this.inFlight = null;
     this.draining = false;
   }
+}
+
+function bytesIn(records: readonly InternalRecord[]): number {
+  let bytes = 0;
+  for (const { key, value } of records) bytes += RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+  return bytes;
 }

@@ -1,5 +1,6 @@
 /** Share groups as Kafka's own client and tools use them: KafkaShareConsumer, kafka-share-groups, kafka-console-share-consumer. Test process. */
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BrokerProcess } from '../broker-process.js';
@@ -99,5 +100,20 @@ test('Java share consumers and their tools', { timeout: CLIENT_TEST_TIMEOUT_MS }
     assert.match(await groups('--delete-offsets', '--group', 'again', '--topic', 'jobs'), /jobs\s+Successful/);
     assert.match(await groups('--delete', '--group', 'again'), /successful/);
     assert.doesNotMatch(await groups('--list'), /^again$/m);
+  });
+
+  await t.test('Kafka’s own tool reads what is kept of share groups', async (t) => {
+    if (!(broker instanceof BrokerProcess)) return t.skip('it is Kafka that keeps it here');
+    const logs = readdirSync(broker.dataDirectory)
+      .filter((name) => name.startsWith('__share_group_state-'))
+      .map((name) => join(broker.dataDirectory, name, `${'0'.repeat(20)}.log`))
+      .filter((path) => existsSync(path));
+    const dump = await mustRun('java', [
+      ...[...jvm, `${TOOLS}.DumpLogSegments`],
+      ...['--share-group-state-decoder', '--files', logs.join()],
+    ]);
+    assert.match(dump, /"type":"0","data":\{"groupId":"dying".*"snapshotEpoch":1,.*"startOffset":0/);
+    assert.match(dump, /"type":"1","data":\{"groupId":"dying".*"startOffset":5,.*"deliveryState":2,"deliveryCount":2/);
+    assert.doesNotMatch(dump, /isvalid: false|Could not decode|Exception/);
   });
 });

@@ -5,15 +5,12 @@ import { KafkaError } from '../../base/kafka-error.js';
 import type { Logger } from '../../base/logger.js';
 import type { InternalLog, InternalRecord } from '../../partition/internal-log.js';
 import { MalformedRequestError } from '../../protocol/malformed-request-error.js';
+import { GatheredAppends } from '../gathered-appends.js';
 import { ClassicGroup } from './classic-group.js';
 import { type Group, replayed } from './group.js';
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from './group-record.js';
 
 const READ_RETRY_MS = 1000;
-/** More than a record's own framing takes inside a batch. */
-const RECORD_OVERHEAD_BYTES = 32;
-const BATCH_OVERHEAD_BYTES = 1024;
-
 export interface OffsetsPartitionOptions {
   readonly index: number;
   readonly clock: Clock;
@@ -28,32 +25,26 @@ export interface OffsetsPartitionOptions {
   readonly onLost: (group: Group, error: ErrorName) => void;
 }
 
-/** Records that go to the log together, and everyone that waits for them. */
-interface Batch {
-  readonly records: InternalRecord[];
-  readonly groups: Set<string>;
-  bytes: number;
-  readonly outcome: Promise<ErrorName>;
-  readonly settle: (error: ErrorName) => void;
-}
-
-/**
- * One batch is on its way to the log at any time; what is written meanwhile gathers in the next. So a lone commit waits
- * for nobody, and a thousand at once share one flush.
- */
 export class OffsetsPartition {
   private readonly groups = new Map<string, Group>();
-  /** Oldest first. */
-  private readonly batches: Batch[] = [];
-  /** The first of `batches`, once the log has been given it: nothing may be added any more. */
-  private inFlight: Batch | null = null;
+  private readonly appends: GatheredAppends;
+  /** By group: the outcome of the last change that is under way. */
+  private readonly pending = new Map<string, Promise<ErrorName>>();
   private readonly rereading = new Set<string>();
-  private draining = false;
   private loaded = false;
   private closed = false;
   private log: InternalLog | null = null;
 
-  constructor(private readonly options: OffsetsPartitionOptions) {}
+  constructor(private readonly options: OffsetsPartitionOptions) {
+    this.appends = new GatheredAppends({
+      openLog: async () => {
+        this.log ??= await options.openLog(options.index);
+        return this.log;
+      },
+      batchBytesMax: options.batchBytesMax,
+      onFailed: (cause) => this.fail(cause),
+    });
+  }
 
   /** NONE where `groupId` may be asked for now. */
   availability(groupId: string): ErrorName {
@@ -106,9 +97,8 @@ export class OffsetsPartition {
    */
   write(group: Group, records: readonly GroupRecord[]): Promise<ErrorName> {
     const encoded = records.map(encodeGroupRecord);
-    let bytes = 0;
-    for (const { key, value } of encoded) bytes += RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
-    if (bytes + BATCH_OVERHEAD_BYTES > this.options.batchBytesMax) {
+    const bytes = GatheredAppends.bytesOf(encoded);
+    if (bytes > this.options.batchBytesMax) {
       this.options.logger.warn({ group: group.id, bytes }, 'a group’s change is larger than a batch may be');
       void this.reread(new Set([group.id]), 'UNKNOWN_SERVER_ERROR');
       return Promise.resolve('UNKNOWN_SERVER_ERROR');
@@ -117,70 +107,35 @@ export class OffsetsPartition {
     for (const record of records) changed = replayed(changed, record);
     if (changed !== group && this.groups.get(group.id) === group) this.groups.set(group.id, changed);
     if (changed.isForgettable) this.forget(changed);
-    const batch = this.batchFor(bytes);
-    batch.records.push(...encoded);
-    batch.bytes += bytes;
-    batch.groups.add(group.id);
-    if (!this.draining) {
-      this.draining = true;
-      queueMicrotask(() => void this.drain());
+    const outcome = this.appends.append(encoded);
+    // Many changes of one group share a batch, and so an outcome.
+    if (this.pending.get(group.id) !== outcome) {
+      this.pending.set(group.id, outcome);
+      void outcome.then(() => {
+        if (this.pending.get(group.id) === outcome) this.pending.delete(group.id);
+      });
     }
-    return batch.outcome;
+    return outcome;
   }
 
   /** The outcome of the last write that touched `groupId` and is still under way; null where there is none. */
   settled(groupId: string): Promise<ErrorName> | null {
-    return this.batches.findLast(({ groups }) => groups.has(groupId))?.outcome ?? null;
+    return this.pending.get(groupId) ?? null;
   }
 
   /** Nothing is taken any more; resolves when all that was is on disk, or has failed. */
   async close(): Promise<void> {
     this.closed = true;
     for (const group of this.groups.values()) this.options.onLost(group, 'COORDINATOR_NOT_AVAILABLE');
-    await this.batches.at(-1)?.outcome;
+    await this.appends.settled();
   }
 
-  private batchFor(bytes: number): Batch {
-    const last = this.batches.at(-1);
-    if (last && last !== this.inFlight && last.bytes + bytes <= this.options.batchBytesMax) return last;
-    let settle: (error: ErrorName) => void = () => undefined;
-    const outcome = new Promise<ErrorName>((resolve) => {
-      settle = resolve;
-    });
-    const batch: Batch = { records: [], groups: new Set(), bytes: BATCH_OVERHEAD_BYTES, outcome, settle };
-    this.batches.push(batch);
-    return batch;
-  }
-
-  private async drain(): Promise<void> {
-    while (this.batches.length > 0) {
-      const batch = this.batches[0];
-      this.inFlight = batch;
-      try {
-        this.log ??= await this.options.openLog(this.options.index);
-        await this.log.append(batch.records);
-      } catch (error) {
-        this.fail(error);
-        break;
-      }
-      this.inFlight = null;
-      this.batches.shift();
-      batch.settle('NONE');
-    }
-    this.inFlight = null;
-    this.draining = false;
-  }
-
-  /** What was decided after a lost record may build on it, so everything that is under way fails with it. */
-  private fail(cause: unknown): void {
+  private fail(cause: unknown): ErrorName {
     const { logger, index } = this.options;
     logger.error({ err: cause, partition: index }, 'group changes could not be written; the groups are read again');
     const answer = answerFor(cause);
-    const failed = this.batches.splice(0);
-    const lost = new Set<string>();
-    for (const { groups } of failed) for (const id of groups) lost.add(id);
-    void this.reread(lost, answer);
-    for (const { settle } of failed) settle(answer);
+    void this.reread(new Set(this.pending.keys()), answer);
+    return answer;
   }
 
   private async reread(ids: ReadonlySet<string>, error: ErrorName): Promise<void> {
