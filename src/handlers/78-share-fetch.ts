@@ -27,27 +27,34 @@ export const shareFetchHandler = handler(shareFetch, async (request, context, se
   const lockMs = services.shares.lockDurationMs(groupId);
   const opened = open(groupId, request, context, services);
   if ('error' in opened) return refused(opened.error, opened.message, lockMs);
-  const { session, group } = opened;
+  const { session, group, unknown } = opened;
   const acknowledging = acknowledgeAll(groupId, session, request.topics, services);
   // Whoever renews wants to hear soon that it has. For others more is looked for while the disk is busy.
   const isOver = shareSessionEpoch === FINAL_EPOCH || request.isRenewAck;
-  const acquiring = isOver ? [] : acquire(session, group, request, context, services);
+  const waitMs = unknown.length > 0 ? 0 : request.maxWaitMs;
+  const acquiring = isOver ? [] : acquire(session, group, { ...request, maxWaitMs: waitMs }, context, services);
   const [acknowledged, fetched] = await Promise.all([acknowledging, acquiring]);
   if (shareSessionEpoch === FINAL_EPOCH) services.shares.sessions.close(session, true);
   return {
     errorCode: 'NONE',
     acquisitionLockTimeoutMs: lockMs,
-    responses: byTopic(acknowledged, fetched),
+    responses: byTopic(acknowledged, [...fetched, ...unknown]),
     nodeEndpoints: [],
   };
 });
 
 type Opened =
-  | { readonly session: ShareSession; readonly group: ShareGroup }
+  | {
+      readonly session: ShareSession;
+      readonly group: ShareGroup;
+      /** What there is not is not remembered: a session is no larger than what it could read. */
+      readonly unknown: readonly FetchedShare[];
+    }
   | { readonly error: ErrorName; readonly message: string | null };
 
 /** The request's session, with what the request adds to it and takes away, and its group. */
-function open(groupId: string, request: Request, context: RequestContext, { shares, groups }: Services): Opened {
+function open(groupId: string, request: Request, context: RequestContext, services: Services): Opened {
+  const { shares, groups } = services;
   const { shareSessionEpoch: epoch, topics, forgottenTopicsData } = request;
   const memberId = request.memberId ?? '';
   if (memberId === '') return { error: 'INVALID_REQUEST', message: "MemberId can't be empty." };
@@ -61,17 +68,23 @@ function open(groupId: string, request: Request, context: RequestContext, { shar
       ? shares.sessions.open(groupId, memberId, context.closed)
       : shares.sessions.resume(groupId, memberId, epoch);
   if (typeof session === 'string') return { error: session, message: null };
-  if (epoch === FINAL_EPOCH) return { session, group };
+  const unknown: FetchedShare[] = [];
+  if (epoch === FINAL_EPOCH) return { session, group, unknown };
   for (const { topicId, partitions } of topics) {
+    const topic = services.topics.byId(topicId);
     for (const { partitionIndex: index } of partitions) {
-      const key = sessionPartitionKey({ topicId, index });
-      if (!session.partitions.has(key)) session.partitions.set(key, { topicId, index });
+      const partition = { topicId, index };
+      const key = sessionPartitionKey(partition);
+      if (topic?.partitions[index] === undefined) {
+        const error = topic === undefined ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+        unknown.push({ partition, error, handle: null, records: null, acquired: [] });
+      } else if (!session.partitions.has(key)) session.partitions.set(key, partition);
     }
   }
   for (const { topicId, partitions } of forgottenTopicsData) {
     for (const index of partitions) session.partitions.delete(sessionPartitionKey({ topicId, index }));
   }
-  return { session, group };
+  return { session, group, unknown };
 }
 
 function hasAcknowledgements({ partitions }: Request['topics'][number]): boolean {

@@ -243,7 +243,7 @@ test('against a model of single records, with members, locks, crashes and retent
       }
       run.finish();
     }),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   );
 });
 

@@ -62,6 +62,7 @@ export class ShareSessions {
     };
     this.sessions.set(name, session);
     connectionClosed.addEventListener('abort', end);
+    if (connectionClosed.aborted) end();
     return session;
   }
 

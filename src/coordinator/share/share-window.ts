@@ -8,7 +8,7 @@ export const AVAILABLE = 0;
 export const ACQUIRED = 1;
 export const ACKNOWLEDGED = 2;
 export const ARCHIVED = 4;
-export type DeliveryState = typeof AVAILABLE | typeof ACQUIRED | typeof ACKNOWLEDGED | typeof ARCHIVED;
+type DeliveryState = typeof AVAILABLE | typeof ACQUIRED | typeof ACKNOWLEDGED | typeof ARCHIVED;
 
 /** As clients send them. */
 export const GAP = 0;
@@ -57,6 +57,9 @@ export interface NotAcknowledged {
   readonly error: Exclude<ErrorName, 'NONE'>;
   readonly message: string;
 }
+
+/** Read over for nothing without a second thought: another round trip would cost more. */
+const HOLE_RECORDS = 50;
 
 interface Range {
   first: Offset;
@@ -112,7 +115,7 @@ export class ShareWindow {
 
   /**
    * From where to where records could be acquired next; null where there are none. Others in between are read for nothing:
-   * never more of them than there are available ones. New ones, up to `logEnd`, are begun while fewer than `inFlightMax`
+   * a few, and never more of them than there are available ones. New ones, up to `logEnd`, are begun while fewer than `inFlightMax`
    * are under way.
    */
   next(logEnd: Offset, inFlightMax: number): { readonly offset: Offset; readonly upTo: Offset } | null {
@@ -125,12 +128,12 @@ export class ShareWindow {
     for (const { first, last, state } of this.ranges) {
       if (state !== AVAILABLE) continue;
       if (offset < 0) offset = first;
-      else if (first - upTo > available) return { offset, upTo };
+      else if (first - upTo > Math.max(available, HOLE_RECORDS)) return { offset, upTo };
       upTo = last + 1;
       available += last - first + 1;
     }
     if (offset < 0) return mayGrow ? { offset: endOffset, upTo: growthEnd } : null;
-    return { offset, upTo: mayGrow && endOffset - upTo <= available ? growthEnd : upTo };
+    return { offset, upTo: mayGrow && endOffset - upTo <= Math.max(available, HOLE_RECORDS) ? growthEnd : upTo };
   }
 
   /** Gives `lock` what is available in [`from`, `upTo`), at most `recordsMax` records; the window grows up to there. */
@@ -240,8 +243,9 @@ export class ShareWindow {
       this.change(Math.max(firstOffset, this.start), lastOffset, (range) => {
         if (range.lock !== null) range.lock.held -= range.last - range.first + 1;
         range.lock = null;
-        range.state = isOver(deliveryState) ? (deliveryState as DeliveryState) : AVAILABLE;
-        range.count = deliveryCount;
+        // How it ended does not matter any more: so all that is over in one place is one range.
+        range.state = isOver(deliveryState) ? ACKNOWLEDGED : AVAILABLE;
+        range.count = isOver(deliveryState) ? 0 : deliveryCount;
       });
     }
     this.advance();
