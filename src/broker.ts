@@ -250,6 +250,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       openFilesMax: Math.ceil(OPEN_FILES_MAX / this.shardCount),
       retentionCheckMs: config.get('log.retention.check.interval.ms'),
       compaction,
+      budgetBytes: config.get('log.budget.bytes'),
       earlier: directory,
       clock,
       logger,
@@ -328,6 +329,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       if (fatal !== null) throw new Error(fatal);
       gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
       this.counted.collect(topicCollector(topics, partitions));
+      partitions.watchBudget();
       logger.info(
         {
           tookMs: Math.round(clock.monotonicMs() - this.startedAtMs),

@@ -69,6 +69,8 @@ suite('what lives only where', () => {
       'src/record/zstd-wasm.ts',
       'src/network/response-pipe.ts',
       'src/partition/segment-files.ts',
+      // Asks for room, and keeps some: asynchronously.
+      'src/partition/budget-folder.ts',
     ]);
   });
 

@@ -222,6 +222,7 @@ export class BrokerConfig {
     return {
       ...this.#flushOf(settings),
       segmentBytesMax: value('segment.bytes'),
+      segmentBytesIsDefault: !settings.has('segment.bytes') && !this.isSet('log.segment.bytes'),
       segmentMs: value('segment.ms'),
       segmentJitterMs: value('segment.jitter.ms'),
       indexBytesMax: value('segment.index.bytes'),
@@ -241,6 +242,9 @@ export class BrokerConfig {
       retentionBytes: value('retention.bytes'),
       retentionTime: value('millrace.retention.time'),
       fileDeleteDelayMs: value('file.delete.delay.ms'),
+      evictable: policy.includes('delete') && !policy.includes('compact') && !keepsForEver(settings),
+      budgetFloorBytes: value('millrace.budget.floor.bytes'),
+      budgetPriority: value('millrace.budget.priority'),
       producerIdExpirationMs: this.get('producer.id.expiration.ms'),
     };
   }
@@ -313,4 +317,9 @@ function unknownName(name: string, known: Iterable<string>): string {
 export function checkTopicConfig(name: string, text: string | null): string | null {
   if (!isTopicSetting(name)) return unknownName(name, topicSettingNames);
   return text === null ? null : complaintOf(name, topicSettings[name], text);
+}
+
+/** Somebody has said of this very topic that nothing of it is to be deleted, ever. */
+function keepsForEver(settings: ReadonlyMap<string, string>): boolean {
+  return settings.get('retention.ms') === '-1' && settings.get('retention.bytes') === '-1';
 }

@@ -217,6 +217,12 @@ export const brokerSettings = {
     dynamic: true,
     doc: 'How long the files of a deleted segment stay on disk for those who still read them.',
   }),
+  'log.budget.bytes': long({
+    default: null,
+    defaultName: '80 % of what is free at the first start',
+    min: 0,
+    doc: 'What all logs together may take: the oldest segments of all topics are evicted first. 0 is no budget. Never evicted: internal and compacted topics, and those whose own retention.ms and retention.bytes are both -1.',
+  }),
   'log.cleaner.enable': boolean({
     default: true,
     doc: 'Whether topics with cleanup.policy=compact are compacted.',

@@ -11,6 +11,8 @@ export interface LogConfig {
   readonly flushIntervalRecords: number;
   readonly flushIntervalMs: number;
   readonly segmentBytesMax: number;
+  /** Nobody has set it: it may be made to fit the disk budget. */
+  readonly segmentBytesIsDefault: boolean;
   readonly segmentMs: number;
   /** Segments are sealed by up to so much before `segmentMs`, each by another part of it. */
   readonly segmentJitterMs: number;
@@ -39,5 +41,11 @@ export interface LogConfig {
   /** From when ages count: from arrival, or from the time that records carry (Kafka's rule). */
   readonly retentionTime: RetentionTime;
   readonly fileDeleteDelayMs: number;
+  /** Whether segments may go for the node's disk budget. */
+  readonly evictable: boolean;
+  /** What the topic keeps in any case, all partitions together. */
+  readonly budgetFloorBytes: number;
+  /** Topics of lower priority lose their segments first. */
+  readonly budgetPriority: number;
   readonly producerIdExpirationMs: number;
 }

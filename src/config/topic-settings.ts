@@ -47,6 +47,21 @@ export const topicSettings = {
     long({ default: -1, min: -1, doc: 'Bytes kept of each partition; -1 is without bound.' }),
     'log.retention.bytes',
   ),
+  'millrace.budget.floor.bytes': inherits(
+    long({
+      default: 0,
+      min: 0,
+      doc: 'What the topic keeps of its newest records when the disk budget (log.budget.bytes) is short, all partitions together.',
+    }),
+  ),
+  'millrace.budget.priority': inherits(
+    int({
+      default: 0,
+      min: -1000,
+      max: 1000,
+      doc: 'Topics of lower priority lose their oldest segments first when the disk budget is short.',
+    }),
+  ),
   'millrace.retention.time': inherits(
     choice({
       words: ['arrival', 'record'],
@@ -56,7 +71,11 @@ export const topicSettings = {
     'log.retention.time',
   ),
   'segment.bytes': inherits(
-    int({ default: GiB, min: MiB, doc: 'A segment is sealed at this size.' }),
+    int({
+      default: GiB,
+      min: MiB,
+      doc: 'A segment is sealed at this size; where nobody has set it, at 1/64 of the disk budget if that is less (at least 16 MiB).',
+    }),
     'log.segment.bytes',
   ),
   'segment.ms': inherits(

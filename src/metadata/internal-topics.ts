@@ -8,7 +8,7 @@ export const SHARE_STATE_TOPIC = '__share_group_state';
 
 /** The broker's own logs are on disk before anybody hears of a change, whatever the node's flush mode. */
 export function internalLogConfig(config: BrokerConfig, configs: ReadonlyMap<string, string>): LogConfig {
-  return { ...config.logConfig(configs), flush: 'ack' };
+  return { ...config.logConfig(configs), flush: 'ack', evictable: false };
 }
 
 /** The catalogue is all that is known of the topics: retention must never come near it. */

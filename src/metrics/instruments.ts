@@ -103,12 +103,19 @@ export const instruments = {
   millrace_segments_deleted_total: counter({
     unit: 'segments',
     labels: ['topic', 'reason'],
-    doc: 'Segments that were deleted, by what had them deleted: retention.ms, retention.bytes, DeleteRecords.',
+    doc: 'Segments that were deleted, by what had them deleted: retention.ms, retention.bytes, DeleteRecords, disk budget.',
   }),
   millrace_deleted_bytes_total: counter({
     unit: 'bytes',
     labels: ['topic', 'reason'],
     doc: 'Bytes of batches in those segments.',
+  }),
+  millrace_budget_bytes: gauge({ unit: 'bytes', doc: 'What all logs together may take: log.budget.bytes.' }),
+  millrace_budget_used_bytes: gauge({ unit: 'bytes', doc: 'What they take.' }),
+  millrace_disk_free_bytes: gauge({ unit: 'bytes', doc: 'What the disk has left, whoever fills it.' }),
+  millrace_disk_state: gauge({
+    unit: 'state',
+    doc: '0 ok; 1 low: less room than the budget needs, and nothing is left to evict; 2 full: what clients produce is refused.',
   }),
   millrace_compactions_total: counter({
     unit: 'compactions',

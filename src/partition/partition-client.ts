@@ -11,7 +11,9 @@ import type { LogConfig } from '../config/log-config.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { ActiveProducer, ShardReply, SurveyedLog } from '../ring/completions.js';
 import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
+import { BudgetFolder } from './budget-folder.js';
 import { Compactor } from './compactor.js';
+import { DiskBudget } from './disk-budget.js';
 import { PartitionEntry } from './partition-entry.js';
 import type {
   AppendResult,
@@ -57,6 +59,8 @@ export interface PartitionClientOptions {
   readonly retentionCheckMs: number;
   /** null: nothing is compacted. */
   readonly compaction: CompactionSettings | null;
+  /** `log.budget.bytes`: null to decide at the first start, 0 for none. */
+  readonly budgetBytes: number | null;
   readonly earlier: EarlierRun;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -65,6 +69,14 @@ export interface PartitionClientOptions {
   readonly sideJobs: SideJobs;
   readonly onFatal: (reason: string) => void;
 }
+
+const refusedFull: AppendResult = {
+  error: 'NOT_ENOUGH_REPLICAS',
+  message: 'the disk is full; retry',
+  baseOffset: -1,
+  logAppendTimeMs: -1,
+  logStartOffset: -1,
+};
 
 const NOTHING: ReadResult = { error: 'NONE', records: null };
 
@@ -79,6 +91,11 @@ export class PartitionClient implements Partitions {
   private readonly logStartOffsets: Map<string, Offset>;
   private readonly firstDirtyOffsets: Map<string, Offset>;
   private readonly compactor: Compactor | null;
+  private readonly budget: DiskBudget;
+  private appendedBytes = 0;
+  /** The disk is full: what clients send would take the room that the broker itself needs. */
+  private refusing = false;
+  private segmentBytesCap = Number.POSITIVE_INFINITY;
   private checkpointUnderWay: Promise<boolean> = Promise.resolve(true);
   private nextCheckpoint: Promise<boolean> | null = null;
 
@@ -110,8 +127,22 @@ export class PartitionClient implements Partitions {
         options.clock.after(delayMs, () => void options.sideJobs.delete(paths));
       },
       onSealed: (entry, segmentBase, path) => void this.flushSealed(entry, segmentBase, path),
+      onFull: () => this.budget.onFull(),
       onDrained: () => this.relieve(),
       onFatal: options.onFatal,
+    });
+    this.budget = new DiskBudget({
+      clock: options.clock,
+      logger: options.logger,
+      folder: new BudgetFolder(options.dataDirectory),
+      configuredBytes: options.budgetBytes,
+      survey: () => this.pool.survey(),
+      evict: async (entry, delayMs) => (await this.ask(entry, { kind: 'evict', delayMs })).surveyed ?? null,
+      appendedBytes: () => this.appendedBytes,
+      refuse: (refuse) => {
+        this.refusing = refuse;
+      },
+      capSegments: (bytes) => this.capSegments(bytes),
     });
     const { compaction: settings, clock, logger, metrics, sideJobs, segmentFiles } = options;
     this.compactor =
@@ -145,6 +176,25 @@ export class PartitionClient implements Partitions {
     for (const listener of [...entry.listeners]) listener();
   }
 
+  /** Looks after the disk from now on; to be called when the logs are open. */
+  watchBudget(): void {
+    this.options.metrics.collect(this.budget.collect);
+    void this.budget.begin();
+  }
+
+  private capSegments(bytes: number): void {
+    this.segmentBytesCap = bytes;
+    for (const entry of this.pool.entries()) {
+      const { config } = entry.spec;
+      if (config.segmentBytesIsDefault && config.segmentBytesMax > bytes) this.reconfigure(entry, config);
+    }
+  }
+
+  private fitted(config: LogConfig): LogConfig {
+    if (!config.segmentBytesIsDefault || config.segmentBytesMax <= this.segmentBytesCap) return config;
+    return { ...config, segmentBytesMax: this.segmentBytesCap };
+  }
+
   open(spec: PartitionSpec): PartitionHandle {
     const { earlier, dataDirectory } = this.options;
     const shard = placeOn(this.pool.size, spec.topic, spec.index);
@@ -152,6 +202,7 @@ export class PartitionClient implements Partitions {
     const entry = new PartitionEntry(shard, this.pool.takeSlot(shard), {
       kind: 'open',
       ...spec,
+      config: this.fitted(spec.config),
       directory: `${dataDirectory}/${spec.topic}-${spec.index}`,
       leaderEpoch: this.leaderEpoch,
       clean: earlier.clean,
@@ -191,7 +242,12 @@ export class PartitionClient implements Partitions {
   }
 
   append(handle: PartitionHandle, batch: Uint8Array, fromClient: boolean, done: (result: AppendResult) => void): void {
+    if (this.refusing && fromClient) {
+      done(refusedFull);
+      return;
+    }
     handle.traffic.appendedBytes += batch.length;
+    this.appendedBytes += batch.length;
     this.pool.link(handle.shard).append(handle.slot, fromClient, batch, done);
   }
 
@@ -358,8 +414,9 @@ export class PartitionClient implements Partitions {
 
   reconfigure(handle: PartitionHandle, config: LogConfig): void {
     const entry = handle as PartitionEntry;
-    entry.spec = { ...entry.spec, config };
-    void this.ask(entry, { kind: 'reconfigure', config });
+    const fitted = this.fitted(config);
+    entry.spec = { ...entry.spec, config: fitted };
+    void this.ask(entry, { kind: 'reconfigure', config: fitted });
   }
 
   async remove(handle: PartitionHandle): Promise<void> {
@@ -411,15 +468,16 @@ export class PartitionClient implements Partitions {
 
   /** Flushes and closes every log; resolves to null where all of them closed cleanly, else to the first failure. */
   async close(): Promise<string | null> {
+    await this.budget.close();
     await this.compactor?.close();
     return this.pool.close();
   }
 
   async terminate(): Promise<void> {
     // Whoever waits for a shard is answered by its end.
-    const ended = this.compactor?.close();
+    const ended = [this.budget.close(), this.compactor?.close()];
     await this.pool.terminate();
-    await ended;
+    await Promise.all(ended);
   }
 
   private ask(

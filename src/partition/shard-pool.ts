@@ -30,6 +30,7 @@ export interface ShardPoolOptions {
   readonly onProgress: (entry: PartitionEntry) => void;
   readonly onGarbage: (paths: readonly string[], delayMs: number) => void;
   readonly onSealed: (entry: PartitionEntry, segmentBase: Offset, path: string) => void;
+  readonly onFull: () => void;
   readonly onDrained: () => void;
   /** The pool cannot go on. */
   readonly onFatal: (reason: string) => void;
@@ -204,6 +205,9 @@ export class ShardPool {
       }
       case 'garbage':
         this.options.onGarbage(notice.paths, notice.delayMs);
+        break;
+      case 'full':
+        this.options.onFull();
         break;
       case 'sealed': {
         const entry = this.seats[index].entries[notice.slot];

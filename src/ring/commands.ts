@@ -66,6 +66,8 @@ export type ShardRequest =
   | { readonly kind: 'remove' }
   /** A segment that the shard said was sealed is on disk. */
   | { readonly kind: 'sealedFlushed'; readonly segmentBase: Offset }
+  /** The log's oldest segment goes, its files after `delayMs`. */
+  | { readonly kind: 'evict'; readonly delayMs: number }
   /** Which logs should be compacted; what has waited too long in their active segments is sealed. */
   | { readonly kind: 'compactionNeeds' }
   /** The log's plan, if there is something to do; nobody else gets one before `endCompaction`. */

@@ -43,6 +43,9 @@ export interface SurveyedLog {
   /** Of all segments together. */
   readonly bytes: number;
   readonly segments: number;
+  /** Arrival of the last batch of the oldest segment, ms since 1970; -1 where nobody knows. */
+  readonly oldestMs: number;
+  readonly oldestBytes: number;
 }
 
 /** The logs of one shard, or a part of them. */
@@ -65,6 +68,8 @@ export interface ShardReply {
   readonly leaderEpoch?: LeaderEpoch;
   readonly bytes?: number;
   readonly survey?: Survey;
+  /** How the log lies after an eviction. */
+  readonly surveyed?: SurveyedLog;
   readonly needs?: readonly CompactionNeed[];
   readonly plan?: CompactionPlan;
   readonly producers?: readonly ActiveProducer[];
@@ -83,6 +88,8 @@ export type ShardNotice =
     }
   /** A segment is full and nobody waits for its flush (`flush=never`). */
   | { readonly kind: 'sealed'; readonly slot: number; readonly segmentBase: Offset; readonly path: string }
+  /** A write found the disk full. */
+  | { readonly kind: 'full' }
   /** Something rare happened: the counter `name` grows by `by`. */
   | {
       readonly kind: 'count';

@@ -1,9 +1,8 @@
 /** What a shard does by the clock and not because somebody asked: idle files closed, old segments retired. Shard thread. */
 import type { Clock } from '../base/clock.js';
 import type { OpenFiles } from '../log/open-files.js';
-import type { RetentionReason } from '../log/retention.js';
 import { StorageError } from '../log/storage-error.js';
-import type { ShardNotices } from './shard-notices.js';
+import type { DeletionReason, ShardNotices } from './shard-notices.js';
 import type { ShardPartition } from './shard-partition.js';
 
 const IDLE_FILES_SWEEP_MS = 10_000;
@@ -97,13 +96,23 @@ export class Housekeeping {
     }
   }
 
-  private retireFirst(partition: ShardPartition, count: number, reason: RetentionReason): number {
+  /** Takes the oldest segment out of the log for the disk budget, if it may go now. @throws StorageError */
+  evict(partition: ShardPartition, delayMs: number): void {
+    this.retireFirst(partition, 1, 'disk budget', delayMs);
+  }
+
+  private retireFirst(
+    partition: ShardPartition,
+    count: number,
+    reason: DeletionReason,
+    delayMs = partition.config.fileDeleteDelayMs,
+  ): number {
     const { notices, show } = this.parts;
-    const { log, spec, config } = partition;
+    const { log, spec } = partition;
     if (log === null) return 0;
     const retired = log.retireFirst(count);
     if (retired.segments === 0) return 0;
-    notices.retired(retired, spec.topic, reason, config.fileDeleteDelayMs);
+    notices.retired(retired, spec.topic, reason, delayMs);
     const { segments, bytes } = retired;
     notices.info(
       { topic: spec.topic, partition: spec.index, reason, segments, bytes, logStartOffset: log.logStartOffset },

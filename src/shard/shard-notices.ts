@@ -10,7 +10,7 @@ import type { RingProducer } from '../ring/spsc-ring.js';
 const PATHS_PER_NOTICE = 1000;
 
 /** What had a segment deleted: a setting by its name, or a request. */
-export type DeletionReason = RetentionReason | 'DeleteRecords';
+export type DeletionReason = RetentionReason | 'DeleteRecords' | 'disk budget';
 
 export class ShardNotices implements Logger {
   constructor(private readonly completions: RingProducer) {}
@@ -33,6 +33,11 @@ export class ShardNotices implements Logger {
 
   state(slot: number, state: 'online' | 'offline'): void {
     writeNotice(this.completions, { kind: 'state', slot, state });
+  }
+
+  /** A write found the disk full. */
+  full(): void {
+    writeNotice(this.completions, { kind: 'full' });
   }
 
   /** A segment is full, and nobody on the append path waits for its flush. */

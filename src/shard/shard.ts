@@ -34,7 +34,7 @@ import { locateRuns } from './locate-runs.js';
 import { PartitionLifecycle } from './partition-lifecycle.js';
 import { ShardNotices } from './shard-notices.js';
 import { ShardPartition } from './shard-partition.js';
-import { survey } from './survey.js';
+import { survey, surveyOf } from './survey.js';
 
 /** A turn ends after so many commands or bytes, so that the first of them is not kept waiting by the last. */
 const TURN_COMMANDS_MAX = 4096;
@@ -213,6 +213,7 @@ export class Shard {
       writeAppended(this.parts.completions, requestId, code, -1, -1, -1, 'the disk is full');
       return true;
     }, this.gatheredFrom);
+    this.notices.full();
     this.notices.error(
       { topic: partition.spec.topic, partition: partition.spec.index },
       `the disk is full: appends are refused until there is room: ${error.message}`,
@@ -388,6 +389,12 @@ export class Shard {
         break;
       case 'sealedFlushed':
         this.betweenTurns.push(() => this.sealedFlushed(requestId, this.partitions[slot], request.segmentBase));
+        break;
+      case 'evict':
+        this.replyBetweenTurns(requestId, slot, (log, known) => {
+          this.housekeeping.evict(known, request.delayMs);
+          return { error: 'NONE', surveyed: surveyOf(slot, log) };
+        });
         break;
       case 'compactionNeeds':
         this.betweenTurns.push(() => {

@@ -97,7 +97,12 @@ export class FakePartitions implements Partitions {
 
   async survey() {
     const handles: PartitionHandle[] = [...this.live.values()];
-    return new Map(handles.map((handle) => [handle, { slot: handle.slot, bytes: 1000 + handle.index, segments: 1 }]));
+    return new Map(
+      handles.map((handle) => {
+        const bytes = 1000 + handle.index;
+        return [handle, { slot: handle.slot, bytes, segments: 1, oldestMs: 0, oldestBytes: bytes }];
+      }),
+    );
   }
 
   onProgress(): () => void {

@@ -28,6 +28,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
     openFilesMax: 10,
     retentionCheckMs: 1e9,
     compaction: null,
+    budgetBytes: 0,
     earlier: { clean: true, recoveryPoints: new Map(), logStartOffsets: new Map(), firstDirtyOffsets: new Map() },
     clock: systemClock,
     logger: silentLogger,

@@ -37,6 +37,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     openFilesMax: 100,
     retentionCheckMs: 1e9,
     compaction: null,
+    budgetBytes: 0,
     earlier: {
       clean: true,
       recoveryPoints: new Map(),

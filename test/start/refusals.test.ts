@@ -82,7 +82,8 @@ suite('a start that is refused', { skip: brokerIsBuilt ? false : noBroker }, () 
     test(`the data folder is held by another broker, ${koffi}`, async (t) => {
       const env: Record<string, string> = koffi === 'with fcntl' ? {} : { MILLRACE_NO_KOFFI: '1' };
       const folder = temporaryFolder('start');
-      const holder = ServeProcess.spawn(t, flagsFor(folder), { env });
+      // Nothing of its own is to come into the folder meanwhile.
+      const holder = ServeProcess.spawn(t, flagsFor(folder, { 'log.budget.bytes': 0 }), { env });
       await holder.listening();
       await assertUntouched(folder, async () => {
         assertRefused(await serveToEnd(t, flagsFor(folder), { env }), new RegExp(`in use by process ${holder.pid};`));

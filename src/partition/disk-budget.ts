@@ -1,0 +1,299 @@
+/**
+ * Keeps the node within its disk budget: looks how much its logs take and how much room the disk has, evicts the oldest
+ * segments across topics, and says how things stand. Main thread.
+ *
+ * ```
+ *            less room than wanted, and        the disk takes no more,
+ *            nothing is left to evict          or hardly
+ *     ok  ◄──────────────────────────►  low  ◄─────────────────────────►  full
+ * ```
+ *
+ * `full`: what clients produce is refused with a code that every client retries, the ballast is given back so that the
+ * broker's own logs and administration have room, and the disk is looked at every second until there is room again.
+ * Evicting as such is no state: a box that has run for long is always at its budget.
+ */
+import type { Clock, TimerHandle } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import { GiB, MiB } from '../base/units.js';
+import type { Collector } from '../metrics/metrics.js';
+import type { SurveyedLog } from '../ring/completions.js';
+import type { BudgetFolder, DiskSpace } from './budget-folder.js';
+import { chooseVictim, type EvictableLog } from './eviction.js';
+import type { PartitionEntry } from './partition-entry.js';
+
+export type DiskState = 'ok' | 'low' | 'full';
+
+/** Of what was free at the first start. */
+const DEFAULT_SHARE = 0.8;
+/** This part of the budget, within bounds, is kept free for what comes until the next look. */
+const SLACK_SHARE = 1 / 50;
+const SLACK_MIN_BYTES = 16 * MiB;
+const SLACK_MAX_BYTES = GiB;
+/** Kept free on the disk beside the budget, whoever fills it: of the whole disk, within bounds. */
+const RESERVE_SHARE = 1 / 50;
+const RESERVE_MIN_BYTES = 4 * MiB;
+const RESERVE_MAX_BYTES = GiB;
+/** Of the reserve. */
+const BALLAST_SHARE = 1 / 4;
+const BALLAST_MAX_BYTES = 64 * MiB;
+/** A disk with more room than this has no need of a ballast yet. */
+const BALLAST_BELOW_FREE_SHARE = 1 / 4;
+const LOOK_MS_MIN = 100;
+const LOOK_MS_MAX = 5000;
+const LOOK_FULL_MS = 1000;
+/** Where the disk itself is short, evicted files go after so long, whoever still reads them. */
+const HASTY_DELETE_MS = 1000;
+/** Segments are sized so that evicting one is no great loss. */
+const SEGMENTS_PER_BUDGET = 64;
+const SEGMENT_MIN_BYTES = 16 * MiB;
+
+export interface DiskBudgetParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly folder: BudgetFolder;
+  /** `log.budget.bytes`: null to decide at the first start, 0 for none. */
+  readonly configuredBytes: number | null;
+  readonly survey: () => Promise<ReadonlyMap<PartitionEntry, SurveyedLog>>;
+  /** Has the oldest segment of the log deleted after `delayMs`; resolves to how the log lies then, null where it cannot go. */
+  readonly evict: (entry: PartitionEntry, delayMs: number) => Promise<SurveyedLog | null>;
+  /** Bytes that were appended since the process began. */
+  readonly appendedBytes: () => number;
+  /** Whether what clients send is refused. */
+  readonly refuse: (refuse: boolean) => void;
+  /** Topics without a segment size of their own have segments of so much at the most. */
+  readonly capSegments: (bytes: number) => void;
+}
+
+type Candidate = EvictableLog & { readonly entry: PartitionEntry };
+
+const clamp = (value: number, min: number, max: number): number => Math.min(Math.max(value, min), max);
+
+export class DiskBudget {
+  state: DiskState = 'ok';
+  /** null until it is known, and where there is none. */
+  budgetBytes: number | null = null;
+  /** What the logs take. */
+  usedBytes = 0;
+  freeBytes = 0;
+  private surveyed = { bytes: 0, appendedBefore: 0 };
+  private lastLook = { atMs: 0, appended: 0 };
+  /** Evicted, and still on the disk. */
+  private lingeringBytes = 0;
+  private writeFailed = false;
+  private ballast = false;
+  private timer: TimerHandle | null = null;
+  private looking: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(private readonly parts: DiskBudgetParts) {}
+
+  /** Decides how large the budget is, and begins to watch it. Rejects with nothing: a disk that does not answer is looked at again. */
+  async begin(): Promise<void> {
+    const { folder, configuredBytes, logger, capSegments } = this.parts;
+    if (configuredBytes === 0) return;
+    try {
+      await this.takeStock();
+      const space = await folder.space();
+      this.ballast = await folder.hasBallast();
+      this.budgetBytes = configuredBytes ?? (await this.decided(space));
+    } catch (error) {
+      logger.warn({ reason: (error as Error).message }, 'the disk budget could not be decided; it is tried again');
+      this.lookLater(LOOK_MS_MAX, () => this.begin());
+      return;
+    }
+    const { budgetBytes } = this;
+    logger.info({ budgetBytes, usedBytes: this.usedBytes }, 'the disk budget is known');
+    capSegments(Math.max(SEGMENT_MIN_BYTES, Math.floor(budgetBytes / SEGMENTS_PER_BUDGET)));
+    await this.look();
+  }
+
+  private async decided({ freeBytes }: DiskSpace): Promise<number> {
+    const { folder } = this.parts;
+    const remembered = await folder.remembered();
+    if (remembered !== null) return remembered;
+    const bytes = Math.floor(DEFAULT_SHARE * (freeBytes + this.usedBytes));
+    await folder.remember(bytes);
+    return bytes;
+  }
+
+  /** A write found the disk full. */
+  onFull(): void {
+    this.writeFailed = true;
+    if (this.state !== 'full' && this.budgetBytes !== null) this.lookLater(0, () => this.look());
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.timer?.cancel();
+    await this.looking;
+  }
+
+  readonly collect: Collector = (put) => {
+    if (this.budgetBytes === null) return;
+    put('millrace_budget_bytes', {}, this.budgetBytes);
+    put('millrace_budget_used_bytes', {}, this.usedBytes);
+    put('millrace_disk_free_bytes', {}, this.freeBytes);
+    put('millrace_disk_state', {}, ['ok', 'low', 'full'].indexOf(this.state));
+  };
+
+  private lookLater(delayMs: number, look: () => Promise<void>): void {
+    if (this.closed) return;
+    this.timer?.cancel();
+    this.timer = this.parts.clock.after(delayMs, () => {
+      this.timer = null;
+      this.looking = this.looking.then(() => (this.closed ? undefined : look()));
+    });
+  }
+
+  private async look(): Promise<void> {
+    const { folder, logger, clock } = this.parts;
+    let delayMs = LOOK_MS_MAX;
+    try {
+      const space = await folder.space();
+      this.freeBytes = space.freeBytes;
+      this.estimate();
+      if (this.headroom(space) < this.slack) await this.makeRoom(space);
+      await this.judge(space);
+      delayMs = this.nextLookMs(this.headroom(space));
+    } catch (error) {
+      logger.warn({ reason: (error as Error).message }, 'the disk could not be looked at for its budget');
+    }
+    this.lastLook = { atMs: clock.monotonicMs(), appended: this.parts.appendedBytes() };
+    this.lookLater(delayMs, () => this.look());
+  }
+
+  private get slack(): number {
+    return clamp((this.budgetBytes ?? 0) * SLACK_SHARE, SLACK_MIN_BYTES, SLACK_MAX_BYTES);
+  }
+
+  private headroom(space: DiskSpace): number {
+    const onDisk = this.freeBytes + this.lingeringBytes - reserveOf(space);
+    return Math.min((this.budgetBytes ?? 0) - this.usedBytes, onDisk);
+  }
+
+  /** What there is for certain. */
+  private async takeStock(): Promise<ReadonlyMap<PartitionEntry, SurveyedLog>> {
+    const appendedBefore = this.parts.appendedBytes();
+    const survey = await this.parts.survey();
+    let bytes = 0;
+    for (const log of survey.values()) bytes += log.bytes;
+    this.surveyed = { bytes, appendedBefore };
+    this.estimate();
+    return survey;
+  }
+
+  /** Between two surveys: retention makes it less than that, nothing makes it more. */
+  private estimate(): void {
+    this.usedBytes = this.surveyed.bytes + this.parts.appendedBytes() - this.surveyed.appendedBefore;
+  }
+
+  private async makeRoom(space: DiskSpace): Promise<void> {
+    const { evict, logger } = this.parts;
+    const survey = await this.takeStock();
+    const candidates: Candidate[] = [];
+    for (const [entry, log] of survey) if (entry.spec.config.evictable) candidates.push(candidateOf(entry, log));
+    // Half as much again, so that the next eviction is not due at once.
+    const wanted = 1.5 * this.slack;
+    let count = 0;
+    let bytes = 0;
+    while (!this.closed && this.headroom(space) < wanted) {
+      const victim = chooseVictim(candidates);
+      if (victim === null) break;
+      const at = candidates.indexOf(victim);
+      const isShort = this.freeBytes < reserveOf(space);
+      const delayMs = isShort ? HASTY_DELETE_MS : victim.entry.spec.config.fileDeleteDelayMs;
+      const left = await evict(victim.entry, delayMs);
+      if (left === null || left.bytes >= victim.bytes) {
+        // It cannot go now: nobody has seen all of it, or its log is off line.
+        candidates.splice(at, 1);
+        continue;
+      }
+      const freed = victim.bytes - left.bytes;
+      candidates[at] = candidateOf(victim.entry, left);
+      this.surveyed.bytes -= freed;
+      this.estimate();
+      this.linger(freed, delayMs);
+      count++;
+      bytes += freed;
+    }
+    if (count > 0) {
+      const { budgetBytes, usedBytes, freeBytes } = this;
+      logger.info(
+        { segments: count, bytes, usedBytes, budgetBytes, freeBytes },
+        'segments were evicted to keep within the disk budget',
+      );
+    }
+  }
+
+  private linger(bytes: number, delayMs: number): void {
+    this.lingeringBytes += bytes;
+    this.parts.clock.after(delayMs, () => {
+      this.lingeringBytes -= bytes;
+    });
+  }
+
+  private async judge(space: DiskSpace): Promise<void> {
+    const { folder } = this.parts;
+    const ballastBytes = ballastOf(space);
+    const failed = this.writeFailed;
+    this.writeFailed = false;
+    const takesNothing = failed || this.freeBytes < ballastBytes / 2;
+    if (this.state !== 'full' && takesNothing) {
+      await folder.dropBallast();
+      this.ballast = false;
+      this.enter('full');
+      return;
+    }
+    // Room for the ballast and as much again: not for the next batch only.
+    if (this.state === 'full' && (takesNothing || this.freeBytes < 2 * ballastBytes)) return;
+    if (!this.ballast && this.freeBytes < space.totalBytes * BALLAST_BELOW_FREE_SHARE) {
+      await folder.makeBallast(ballastBytes).then(
+        () => {
+          this.ballast = true;
+        },
+        () => undefined,
+      );
+    }
+    this.enter(this.headroom(space) < this.slack ? 'low' : 'ok');
+  }
+
+  private enter(state: DiskState): void {
+    if (this.state === state) return;
+    const before = this.state;
+    this.state = state;
+    const { logger, refuse } = this.parts;
+    const { budgetBytes, usedBytes, freeBytes } = this;
+    const fields = { state, before, budgetBytes, usedBytes, freeBytes };
+    refuse(state === 'full');
+    if (state === 'full') {
+      logger.error(fields, 'the disk is full: what clients produce is refused, and they retry; make room on it');
+    } else if (state === 'low') {
+      logger.warn(fields, 'there is less room than the disk budget needs, and nothing is left to evict');
+    } else {
+      logger.info(fields, 'there is room on the disk');
+    }
+  }
+
+  /** So that no more comes in between than there is room for. */
+  private nextLookMs(headroom: number): number {
+    if (this.state === 'full') return LOOK_FULL_MS;
+    const { atMs, appended } = this.lastLook;
+    const sinceMs = Math.max(1, this.parts.clock.monotonicMs() - atMs);
+    const bytesPerMs = (this.parts.appendedBytes() - appended) / sinceMs;
+    if (bytesPerMs <= 0) return LOOK_MS_MAX;
+    return clamp(headroom / bytesPerMs / 4, LOOK_MS_MIN, LOOK_MS_MAX);
+  }
+}
+
+function reserveOf({ totalBytes }: DiskSpace): number {
+  return clamp(totalBytes * RESERVE_SHARE, RESERVE_MIN_BYTES, RESERVE_MAX_BYTES);
+}
+
+function ballastOf(space: DiskSpace): number {
+  return Math.min(BALLAST_MAX_BYTES, reserveOf(space) * BALLAST_SHARE);
+}
+
+function candidateOf(entry: PartitionEntry, { segments, bytes, oldestMs, oldestBytes }: SurveyedLog): Candidate {
+  const { budgetPriority: priority, budgetFloorBytes: floorBytes } = entry.spec.config;
+  return { entry, topic: entry.topic, priority, floorBytes, segments, bytes, oldestMs, oldestBytes };
+}
