@@ -4,6 +4,7 @@ import { runEndToEndJob } from './end-to-end-job.js';
 import { runFanOutJob } from './fan-out-job.js';
 import { runFetchJob } from './fetch-job.js';
 import type { Job, JobResult } from './job.js';
+import { runLookUpJob } from './look-up-job.js';
 import { runPourJob } from './pour-job.js';
 import { runProduceJob } from './produce-job.js';
 import { runTailJob } from './tail-job.js';
@@ -18,6 +19,8 @@ function run(job: Job): Promise<JobResult> {
       return runFetchJob(job);
     case 'end-to-end':
       return runEndToEndJob(job);
+    case 'look-up':
+      return runLookUpJob(job);
     case 'tail':
       return runTailJob(job);
     case 'fan-out':

@@ -48,6 +48,10 @@ export interface LoadCell extends CellBase {
   readonly job: (options: RunOptions) => Job;
   /** More clients that run beside the one that is measured. */
   readonly background: (options: RunOptions) => readonly Job[];
+  /** Settings that the run's topic has of its own. */
+  readonly topicConfigs: readonly { readonly name: string; readonly value: string }[];
+  /** A run takes at least so long, warm-up included, whatever is asked for. */
+  readonly secondsMin: number;
   /** The page cache is emptied before each run, where we may. */
   readonly cold: boolean;
   /** On a broker that has done nothing else: for what it holds and does at rest. */

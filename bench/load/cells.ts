@@ -31,6 +31,8 @@ const plain = {
   preloadBytes: 0,
   partitions: defaultPartitions,
   background: () => [],
+  topicConfigs: [],
+  secondsMin: 0,
   cold: false,
   fresh: false,
   stalls: false,
@@ -46,11 +48,12 @@ interface Producing {
   /** Counts from the first batch that any partition ever gets. */
   readonly fromFirstTouch?: boolean;
   readonly stalls?: boolean;
+  readonly topicConfigs?: LoadCell['topicConfigs'];
 }
 
 function produceCell(name: string, work: string, producing: Producing): LoadCell {
   const { set, shape, connections = 4, inFlight = 4, flush = 'never', stalls = false } = producing;
-  const { partitions = defaultPartitions, fromFirstTouch = false } = producing;
+  const { partitions = defaultPartitions, fromFirstTouch = false, topicConfigs = [] } = producing;
   const small = shape === single;
   const batchesPerFile = Math.ceil((connections * inFlight) / partitions);
   const limit: LoadLimit =
@@ -67,6 +70,7 @@ function produceCell(name: string, work: string, producing: Producing): LoadCell
     flush,
     partitions,
     stalls,
+    topicConfigs,
     job: (options) => ({
       kind: 'produce',
       ...target(options),
@@ -78,6 +82,16 @@ function produceCell(name: string, work: string, producing: Producing): LoadCell
       shape,
     }),
   };
+}
+
+/** Acknowledged when written, flushed every so often beside that: what consumers see follows the flush. */
+function intervalCell(name: string, flushMs: number, set: CellSet): LoadCell {
+  const topicConfigs = [{ name: 'flush.ms', value: String(flushMs) }];
+  return produceCell(name, `flushed every ${flushMs} ms, 64 KiB batches`, {
+    set,
+    shape: lines(64 * KiB),
+    topicConfigs,
+  });
 }
 
 function fetchCell(name: string, work: string, set: CellSet, connections: number, fetchBytes: number): LoadCell {
@@ -150,6 +164,37 @@ function fanOutCell(consumers: number, set: CellSet): LoadCell {
   };
 }
 
+/** The same work on a log that is small and on one that is large: neither appending, nor reading the tail, nor finding an offset may tell. */
+function sizeCells(bytes: number): LoadCell[] {
+  const size = bytes < 1e9 ? `${bytes / 1e6}m` : `${bytes / 1e9}g`;
+  const common = {
+    ...plain,
+    set: 'named',
+    judgedBy: 'p50Ms',
+    limits: [],
+    preloadBytes: bytes,
+  } as const;
+  const shape = lines(16 * KiB);
+  return [
+    {
+      ...common,
+      name: `size-${size}-tail`,
+      title: `10 MB/s appended to ${size}B of log, and read from its tail`,
+      job: (options) => ({
+        kind: 'end-to-end',
+        ...target(options),
+        ...{ partitions: defaultPartitions, acks: 1, shape, batchesPerSecond: 640 },
+      }),
+    },
+    {
+      ...common,
+      name: `size-${size}-look-up`,
+      title: `one batch at a random offset of ${size}B of log, one at a time`,
+      job: (options) => ({ kind: 'look-up', ...target(options), partitions: defaultPartitions, connections: 1 }),
+    },
+  ];
+}
+
 /** More than a machine's caches hold of one reader's second, little enough to be written in some. */
 const coldBytes = 4 * GiB;
 
@@ -196,6 +241,9 @@ function connectionsCell(idle: number, set: CellSet): LoadCell {
   };
 }
 
+/** What follows a start is not rest yet: code that is now warm is compiled beside, and garbage of the start collected. */
+const restWarmUpSeconds = 20;
+/** The kernel counts hundredths of a second: a share below one per cent takes some of them. */
 const restSecondsMin = 10;
 
 function idleCell(partitions: number, consumers: number, set: CellSet): LoadCell {
@@ -209,12 +257,11 @@ function idleCell(partitions: number, consumers: number, set: CellSet): LoadCell
     flush: 'ack',
     partitions,
     fresh: true,
+    secondsMin: restWarmUpSeconds + restSecondsMin,
     job: (options) => ({
       kind: 'tail',
       ...target(options),
-      // What follows a start is not rest yet: for some 20 s code that is now warm is compiled beside, and garbage of the start collected.
-      warmUpSeconds: 20,
-      // The kernel counts hundredths of a second: a share below one per cent takes some of them.
+      warmUpSeconds: restWarmUpSeconds,
       seconds: Math.max(options.seconds, restSecondsMin),
       partitions,
       connections: consumers,
@@ -265,7 +312,7 @@ export const cells: readonly Cell[] = [
   produceCell('record-100k', 'produce single 100 KB records', { set: 'named', shape: blobs(100_000, 1) }),
   produceCell('record-1m', 'produce single 1 MB records', { set: 'full', shape: blobs(1_000_000, 1) }),
   produceCell('partitions-1', '1 partition from the first touch on, 64 KiB batches', {
-    set: 'full',
+    set: 'named',
     shape: lines(64 * KiB),
     partitions: 1,
     fromFirstTouch: true,
@@ -291,6 +338,9 @@ export const cells: readonly Cell[] = [
     connections: 16,
     inFlight: 5,
   }),
+  intervalCell('interval-1s', 1000, 'named'),
+  intervalCell('interval-100ms', 100, 'full'),
+  intervalCell('interval-10ms', 10, 'named'),
   fetchCell('fetch-1m-1', 'catch-up fetch, 1 MiB requests, 1 connection', 'full', 1, MiB),
   fetchCell('fetch-1m-4', 'catch-up fetch, 1 MiB requests, 4 connections', 'quick', 4, MiB),
   fetchCell('fetch-10m-1', 'catch-up fetch, 10 MiB requests, 1 connection', 'named', 1, 10 * MiB),
@@ -312,6 +362,7 @@ export const cells: readonly Cell[] = [
       once: true,
     }),
   },
+  ...[100e6, 20e9].flatMap((bytes) => sizeCells(bytes)),
   fanOutCell(1, 'named'),
   fanOutCell(10, 'quick'),
   fanOutCell(50, 'named'),
@@ -366,7 +417,7 @@ export const cells: readonly Cell[] = [
     stalls: true,
   }),
   {
-    ...fetchCell('stalls-fetch', 'watched: catch-up fetch, 1 MiB requests, 4 connections', 'full', 4, MiB),
+    ...fetchCell('stalls-fetch', 'watched: catch-up fetch, 1 MiB requests, 4 connections', 'named', 4, MiB),
     stalls: true,
   },
 ];

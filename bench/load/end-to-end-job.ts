@@ -5,6 +5,7 @@ import { openSocket } from './connect.js';
 import { FrameCutter } from './frame-cutter.js';
 import { FetchFrame, readInt64 } from './frames.js';
 import type { EndToEndJob, JobResult } from './job.js';
+import { logEnds } from './log-ends.js';
 import { Meter } from './meter.js';
 import type { PacedProducerInput } from './paced-producer.js';
 import { seconds } from './produce-job.js';
@@ -26,12 +27,15 @@ class TailReader {
   constructor(
     private readonly job: EndToEndJob,
     private readonly recordsPerBatch: number,
+    /** By partition: where the log ended before the first batch. */
+    private readonly firstOffsets: readonly number[],
     private readonly startMs: number,
     private readonly fail: (error: Error) => void,
   ) {
-    this.offsets = new Float64Array(job.partitions);
+    this.offsets = Float64Array.from(firstOffsets);
     const all = Array.from({ length: job.partitions }, (_, partition) => partition);
     this.request = new FetchFrame(job.topic, all, 1024 * 1024, 500);
+    for (const partition of all) this.request.setOffset(partition, firstOffsets[partition]);
   }
 
   async open(): Promise<() => void> {
@@ -83,7 +87,8 @@ class TailReader {
   private onBatch(partition: number, baseOffset: number, records: number, batchBytes: number, nowMs: number): void {
     this.offsets[partition] = baseOffset + records;
     // The n-th batch of partition p was the batch n * partitions + p of the whole run, and was due at its place in the beat.
-    const ordinal = (baseOffset / this.recordsPerBatch) * this.job.partitions + partition;
+    const ordinal =
+      ((baseOffset - this.firstOffsets[partition]) / this.recordsPerBatch) * this.job.partitions + partition;
     const dueMs = ordinal * (1000 / this.job.batchesPerSecond);
     if (dueMs < this.job.warmUpSeconds * 1000) return;
     this.meter.bytes += batchBytes;
@@ -95,13 +100,14 @@ class TailReader {
 export async function runEndToEndJob(job: EndToEndJob): Promise<JobResult> {
   // One batch for all, so that a batch's offset tells which one it is.
   const batch = batchPool(job.shape)[0];
+  const firstOffsets = await logEnds(job.host, job.port, job.topic, job.partitions);
   // The threads get ready before the first batch is due.
   const startMs = sharedClockMs() + 500;
   let fail!: (error: Error) => void;
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const reader = new TailReader(job, batch.records, startMs, fail);
+  const reader = new TailReader(job, batch.records, firstOffsets, startMs, fail);
   const batches = Math.round((job.warmUpSeconds + job.seconds) * job.batchesPerSecond);
   const input: PacedProducerInput = { job, batch: batch.bytes, batches, startMs };
   const producer = new Worker(new URL('./paced-producer.js', import.meta.url), { workerData: input });

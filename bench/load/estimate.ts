@@ -16,7 +16,7 @@ const fillMbPerSecond = 300;
 function seconds(cell: Cell, brokers: number, limits: number, plan: Pick<Plan, 'runs' | 'secondsPerRun'>): number {
   if (cell.kind === 'start') return plan.runs * (brokers * startSeconds + limits * timedLimitSeconds);
   if (cell.kind === 'restart') return plan.runs * (brokers * restartSeconds + limits * timedLimitSeconds);
-  const one = plan.secondsPerRun + besideSeconds;
+  const one = Math.max(plan.secondsPerRun, cell.secondsMin) + besideSeconds;
   const own = cell.fresh || cell.stalls ? ownBrokerSeconds : 0;
   const fills = (cell.preloadBytes / 1e6 / fillMbPerSecond) * (cell.stalls ? plan.runs : 1);
   return plan.runs * (brokers * (one + own) + limits * one) + brokers * fills;

@@ -53,6 +53,12 @@ export interface EndToEndJob extends JobBase {
   readonly batchesPerSecond: number;
 }
 
+/** Closed loop: each connection fetches one batch at a random offset of a random partition, one at a time. */
+export interface LookUpJob extends JobBase {
+  readonly kind: 'look-up';
+  readonly connections: number;
+}
+
 /** Connections that long-poll at the end of one partition each. */
 export interface TailJob extends JobBase {
   readonly kind: 'tail';
@@ -80,7 +86,7 @@ export interface ConnectionsJob extends JobBase {
   readonly shape: BatchShape;
 }
 
-export type Job = ProduceJob | PourJob | FetchJob | EndToEndJob | TailJob | FanOutJob | ConnectionsJob;
+export type Job = ProduceJob | PourJob | FetchJob | EndToEndJob | LookUpJob | TailJob | FanOutJob | ConnectionsJob;
 
 /** Milliseconds. */
 export interface Percentiles {

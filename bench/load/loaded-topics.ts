@@ -15,13 +15,14 @@ export async function fillTopic(broker: RunningBroker, topic: string, partitions
   const filling = {
     kind: 'produce',
     ...{ host, port, topic, partitions, serverPid: pid },
-    ...{ warmUpSeconds: 0, seconds: 60, connections: 4, inFlight: 4 },
+    ...{ warmUpSeconds: 0, seconds: fillSecondsMax, connections: 4, inFlight: 4 },
     acks: 1,
   } as const;
   if (small) await runBlaster({ ...filling, shape: single, bytesMax: 1.5 * singleBatchBytes * partitions });
   if (bytesMin > 1) await runBlaster({ ...filling, shape: logLines, bytesMax: bytesMin });
 }
 
+const fillSecondsMax = 300;
 const logLines = { kind: 'log-lines', batchBytes } as const;
 /** A batch of one record of 100 bytes takes this much of a log. */
 const singleBatchBytes = 172;

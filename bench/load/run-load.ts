@@ -51,7 +51,7 @@ async function runOnNewTopic(
   const topic = `bench-${process.pid}-${topicsMade++}`;
   const admin = await Admin.open(broker.host, broker.port);
   try {
-    await admin.createTopic(topic, cell.partitions, contender.topicConfigs(cell.flush));
+    await admin.createTopic(topic, cell.partitions, [...contender.topicConfigs(cell.flush), ...cell.topicConfigs]);
     const result = await runClients(broker, cell, topic, secondsPerRun, loadedTopic);
     await admin.deleteTopic(topic);
     return result;
