@@ -235,7 +235,7 @@ const OVER = { state: 'over', lock: null };
 
 test('against a model of single records, with members, locks, crashes and retention', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const run = new Run();
       for (const each of steps) {
         run.do(each);
@@ -243,7 +243,7 @@ test('against a model of single records, with members, locks, crashes and retent
       }
       run.finish();
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
