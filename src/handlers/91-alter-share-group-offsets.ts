@@ -1,7 +1,6 @@
-/** AlterShareGroupOffsets: makes a share group without members go on from other offsets (KIP-932). Main thread. */
+/** AlterShareGroupOffsets: makes a share group without members go on, or begin, at other offsets (KIP-932). Main thread. */
 import type { ErrorName } from '../base/error-code.js';
 import { ZERO_UUID } from '../base/uuid.js';
-import type { ShareGroup } from '../coordinator/group/share-group.js';
 import { alterShareGroupOffsets } from '../protocol/messages/91-alter-share-group-offsets.js';
 import type { RequestOf, ResponseOf } from '../protocol/schema.js';
 import { handler, type Services } from './handler.js';
@@ -14,19 +13,17 @@ export const alterShareGroupOffsetsHandler = handler(
   alterShareGroupOffsets,
   async (request, _context, services): Promise<Response> => {
     const { groups, topics } = services;
-    const group = groups.shareGroup(request.groupId);
-    if (typeof group === 'string') return { errorCode: group, responses: [] };
-    if (group.state !== 'Empty') return { errorCode: 'NON_EMPTY_GROUP', responses: [] };
+    const { groupId } = request;
     // First of all: what is set must be found again when the group is deleted.
     const known = request.topics.flatMap(({ topicName }) => topics.get(topicName) ?? []);
-    const errorCode = await groups.adoptShared(group, known);
+    const errorCode = await groups.adoptShared(groupId, known);
     if (errorCode !== 'NONE') return { errorCode, responses: [] };
-    return { errorCode, responses: await Promise.all(request.topics.map((topic) => alter(group, topic, services))) };
+    return { errorCode, responses: await Promise.all(request.topics.map((topic) => alter(groupId, topic, services))) };
   },
 );
 
 async function alter(
-  group: ShareGroup,
+  groupId: string,
   { topicName, partitions }: Topic,
   { topics, shares }: Services,
 ): Promise<TopicResponse> {
@@ -35,7 +32,7 @@ async function alter(
     const handle = topic?.partitions[partitionIndex];
     let errorCode: ErrorName = 'UNKNOWN_TOPIC_OR_PARTITION';
     if (startOffset < 0) errorCode = 'INVALID_REQUEST';
-    else if (handle !== undefined) errorCode = await shares.setOffset(group.id, handle, startOffset);
+    else if (handle !== undefined) errorCode = await shares.setOffset(groupId, handle, startOffset);
     return { partitionIndex, errorCode };
   });
   return { topicName, topicId: topic?.id ?? ZERO_UUID, partitions: await Promise.all(altered) };

@@ -202,6 +202,13 @@ test('offsets are described; they are set and deleted while nobody is in the gro
     ['NONE', 'UNKNOWN_TOPIC_OR_PARTITION'],
   );
   assert.deepEqual(await describe(null, 1), []);
+  const began = await ask(alterShareGroupOffsetsHandler, { ...alter, groupId: 'later' });
+  assert.deepEqual([began.errorCode, began.responses[0].partitions[0].errorCode], ['NONE', 'NONE']);
+  const later = await ask(describeShareGroupOffsetsHandler, { groups: [{ groupId: 'later', topics: null }] });
+  assert.deepEqual(
+    later.groups[0].topics[0].partitions.map(({ startOffset }) => startOffset),
+    [3, -1],
+  );
   const nowhere = { groups: [{ groupId: 'nowhere', topics: null }] };
   assert.equal((await ask(describeShareGroupOffsetsHandler, nowhere)).groups[0].errorCode, 'GROUP_ID_NOT_FOUND');
 });

@@ -429,10 +429,22 @@ export class GroupCoordinator {
     return records.length === 0 ? 'NONE' : this.partitionFor(group.id).write(group, records);
   }
 
-  /** The group is about to keep state of topics that it may never have subscribed to. */
-  async adoptShared(group: ShareGroup, topics: readonly Topic[]): Promise<ErrorName> {
+  /** A group without members, made where there is none, is about to keep state of topics that it may never have subscribed to. */
+  async adoptShared(groupId: string, topics: readonly Topic[]): Promise<ErrorName> {
+    const unavailable = this.membershipError(groupId);
+    if (unavailable !== 'NONE') return unavailable;
+    const partition = this.partitionFor(groupId);
+    const found = partition.get(groupId);
+    // What is left of another group of this name keeps it.
+    if (found && !(found instanceof ShareGroup) && !found.isForgettable) return 'GROUP_ID_NOT_FOUND';
+    const group = found instanceof ShareGroup ? found : new ShareGroup(groupId);
+    if (group.state !== 'Empty') return 'NON_EMPTY_GROUP';
     const records = decideAdopting(group, topics);
-    return records.length === 0 ? 'NONE' : this.partitionFor(group.id).write(group, records);
+    if (records.length === 0) return 'NONE';
+    if (group !== found) {
+      records.unshift({ type: 'share-epoch', group: groupId, value: { epoch: 1, metadataHash: 0 } });
+    }
+    return partition.write(partition.getOrCreate(groupId), records);
   }
 
   private availability(groupId: string): ErrorName {
