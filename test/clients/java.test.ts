@@ -25,7 +25,6 @@ test('Java console tools', { timeout: CLIENT_TEST_TIMEOUT_MS }, async (t) => {
   const java = (tool: string, args: readonly string[], input?: string) =>
     mustRun('java', command(tool, args), { input });
   const topics = (...args: string[]) => java(`${TOOLS}.TopicCommand`, args);
-  const groups = (...args: string[]) => java(`${TOOLS}.consumer.group.ConsumerGroupCommand`, args);
   const consume = async (topic: string, count: number, ...args: string[]) => {
     const options = [
       '--topic',
@@ -99,15 +98,6 @@ test('Java console tools', { timeout: CLIENT_TEST_TIMEOUT_MS }, async (t) => {
     await broker.restart();
     await produce('java-restart', lines.slice(1_000));
     assertSameLines(await consume('java-restart', 1_000, '--group', 'java-group'), lines.slice(1_000));
-  });
-
-  await t.test('groups are listed, described, reset and deleted', async () => {
-    assert.match(await groups('--list'), /java-group/);
-    assert.match(await groups('--describe', '--group', 'java-group'), /java-restart\s+0\s+2000\s+2000\s+0/);
-    assert.match(await groups('--describe', '--group', 'java-group', '--state'), /Empty/);
-    const reset = ['--reset-offsets', '--to-earliest', '--topic', 'java-restart', '--execute'];
-    assert.match(await groups('--group', 'java-group', ...reset), /java-restart\s+0\s+0/);
-    assert.match(await groups('--delete', '--group', 'java-group'), /successful/);
   });
 
   await t.test('offsets, records and log folders', async () => {

@@ -352,10 +352,9 @@ export class GroupCoordinator {
     const found = unavailable === 'NONE' ? this.partitionFor(groupId).get(groupId) : undefined;
     const group = found instanceof ClassicGroup ? found : undefined;
     if (!group) {
-      const message = found ? `Group ${groupId} is not a classic group.` : `Group ${groupId} not found.`;
       return {
         errorCode: unavailable === 'NONE' ? missing : unavailable,
-        errorMessage: unavailable === 'NONE' && missing !== 'NONE' ? message : null,
+        errorMessage: unavailable === 'NONE' && missing !== 'NONE' ? this.#notOfType(groupId, 'classic') : null,
         groupId,
         groupState: unavailable === 'NONE' ? DEAD_STATE : '',
         protocolType: '',
@@ -389,7 +388,7 @@ export class GroupCoordinator {
     if (group instanceof ConsumerGroup) return this.consumers.describe(group);
     return {
       errorCode: unavailable === 'NONE' ? 'GROUP_ID_NOT_FOUND' : unavailable,
-      errorMessage: unavailable === 'NONE' ? `Group ${groupId} is not a consumer group.` : null,
+      errorMessage: unavailable === 'NONE' ? this.#notOfType(groupId, 'consumer') : null,
       groupId,
       groupState: '',
       groupEpoch: 0,
@@ -399,6 +398,12 @@ export class GroupCoordinator {
     };
   }
 
+  /** Why a description of that type is not to be had, in the words that Kafka's tools show. */
+  #notOfType(groupId: string, type: 'classic' | 'consumer' | 'share'): string {
+    const found = this.partitionFor(groupId).get(groupId);
+    return found ? `Group ${groupId} is not a ${type} group.` : `Group ${groupId} not found.`;
+  }
+
   /** A group that is not there, or is of another type, is answered GROUP_ID_NOT_FOUND. */
   describeShareGroup(groupId: string): DescribedShareGroup {
     const unavailable = this.availability(groupId);
@@ -406,7 +411,7 @@ export class GroupCoordinator {
     if (group) return this.shares.describe(group);
     return {
       errorCode: unavailable === 'NONE' ? 'GROUP_ID_NOT_FOUND' : unavailable,
-      errorMessage: unavailable === 'NONE' ? `Group ${groupId} is not a share group.` : null,
+      errorMessage: unavailable === 'NONE' ? this.#notOfType(groupId, 'share') : null,
       groupId,
       groupState: unavailable === 'NONE' ? DEAD_STATE : '',
       groupEpoch: 0,
