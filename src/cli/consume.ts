@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.js';
 import { fetch } from '../protocol/messages/01-fetch.js';
 import type { DecodedResponseOf } from '../protocol/schema.js';
 import { decodeRecords, iterateBatches, type LogRecord } from '../record/record.js';
-import { isControl, isLogAppendTime } from '../record/record-batch.js';
+import { isControl, isLogAppendTime, lastOffsetOf } from '../record/record-batch.js';
 import { CliError } from './cli-error.js';
 import { checkError, type KafkaClient, withClient } from './client.js';
 import type { ServerFlags } from './flags.js';
@@ -144,11 +144,12 @@ class TopicReader {
       for (const record of decodeRecords(batch)) {
         // A fetch starts with the batch that holds the offset, which may begin before it.
         if (record.offset < (this.#positions.get(partitionIndex) ?? 0)) continue;
-        this.#positions.set(partitionIndex, record.offset + 1);
         if (control) continue;
         await this.#print(record, partitionIndex, logAppendTime);
         if (--this.#left === 0) return;
       }
+      // Compaction may have taken a batch's last records, or all of them.
+      this.#positions.set(partitionIndex, lastOffsetOf(batch, 0) + 1);
     }
   }
 

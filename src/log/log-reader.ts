@@ -133,9 +133,7 @@ function locateIn(
     cut = position + firstSize;
     cutOffset = -1;
   }
-  const { path, generation } = segment;
-  const range = { path, position, length: cut - position };
-  const slices = [generation === 0 ? range : { ...range, generation }];
+  const slices = [segment.slice(position, cut)];
   return { error: 'NONE', slices, next: placeBehind(log, index, cut, cutOffset, end, limit) };
 }
 

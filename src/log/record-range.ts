@@ -68,5 +68,5 @@ function locateIn(
     end = batchEnd;
     endOffset = lastOffsetOf(walk.bytes, walk.at) + 1;
   } while (endOffset - offset < recordsMax && walk.next());
-  return { error: 'NONE', slices: [{ path: segment.path, position, length: end - position }], endOffset };
+  return { error: 'NONE', slices: [segment.slice(position, end)], endOffset };
 }

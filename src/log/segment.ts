@@ -1,4 +1,5 @@
 /** One segment of a log: its place, its size, its sparse indexes and what of it is damaged. Lives on shards. */
+import type { FileSlice } from '../base/file-slice.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import { lastOffsetOf, maxTimestampOf, recordsCountOf } from '../record/record-batch.js';
 import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.js';
@@ -79,6 +80,13 @@ export class Segment {
   /** Path of the producer snapshot that was taken when the segment began. */
   get snapshotPath(): string {
     return `${this.directory}/${segmentFileName(this.baseOffset, '.snapshot')}`;
+  }
+
+  /** A range of the file, for readers who open it themselves. */
+  slice(from: FilePosition, to: FilePosition): FileSlice {
+    const { path, generation } = this;
+    const range = { path, position: from, length: to - from };
+    return generation === 0 ? range : { ...range, generation };
   }
 
   /** The file holds `bytes` valid bytes, all of them believed to be on disk. */

@@ -61,7 +61,7 @@ export class Catalogue {
     });
   }
 
-  /** The durable records, in the order in which their keys first appeared. */
+  /** The durable records, in the order in which the log has them. */
   records(): IterableIterator<CatalogueRecord> {
     return this.#records.values();
   }

@@ -11,9 +11,25 @@ export function internalLogConfig(config: BrokerConfig, configs: ReadonlyMap<str
   return { ...config.logConfig(configs), flush: 'ack', evictable: false };
 }
 
-/** The catalogue is all that is known of the topics: retention must never come near it. */
+const CATALOGUE_SEGMENT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The catalogue is all that is known of the topics: retention must never come near it. Each of its records replaces the one
+ * with the same key, so it is compacted, whatever topics are told, and by rules that nobody needs to change.
+ */
 export function catalogueLogConfig(config: BrokerConfig): LogConfig {
-  return { ...internalLogConfig(config, new Map()), deleted: false, messageBytesMax: config.batchBytesMax };
+  return {
+    ...internalLogConfig(config, new Map()),
+    messageBytesMax: config.batchBytesMax,
+    segmentBytesMax: CATALOGUE_SEGMENT_BYTES,
+    deleted: false,
+    compacted: true,
+    minDirtyRatio: 0.5,
+    minCompactionLagMs: 0,
+    maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
+    // Who is reading while it is compacted has to find the tombstone of what he found before.
+    deleteRetentionMs: 24 * 60 * 60 * 1000,
+  };
 }
 
 /** What to create when `name` is wanted and not there: an internal topic's own shape, else the broker's defaults. */

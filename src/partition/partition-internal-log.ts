@@ -2,6 +2,7 @@
 import { KafkaError } from '../base/kafka-error.js';
 import type { Offset } from '../base/units.js';
 import { decodeRecords, encodeBatch, iterateBatches } from '../record/record.js';
+import { lastOffsetOf } from '../record/record-batch.js';
 import type { InternalLog, InternalRecord } from './internal-log.js';
 import type { PartitionHandle, Partitions } from './partitions.js';
 import type { SegmentFiles } from './segment-files.js';
@@ -44,10 +45,10 @@ export class PartitionInternalLog implements InternalLog {
       const before = offset;
       for (const batch of iterateBatches(this.segmentFiles.read(records))) {
         for (const record of decodeRecords(batch)) {
-          if (record.offset < offset) continue;
-          visit(record, record.offset);
-          offset = record.offset + 1;
+          if (record.offset >= offset) visit(record, record.offset);
         }
+        // Compaction may have taken a batch's last records, or all of them.
+        offset = Math.max(offset, lastOffsetOf(batch, 0) + 1);
       }
       if (offset === before)
         throw new KafkaError('CORRUPT_MESSAGE', `${handle.topic}-${handle.index} cannot be read at ${offset}`);

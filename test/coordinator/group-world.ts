@@ -98,6 +98,7 @@ export class GroupWorld {
   /** What groups set themselves. */
   readonly groupConfigs = new Map<string, ReadonlyMap<string, string>>();
   groups: GroupCoordinator;
+  private life = 1;
 
   private constructor(private readonly overrides: Readonly<Record<string, string>>) {
     this.topics.add('logs', 4);
@@ -131,7 +132,7 @@ export class GroupWorld {
     });
   }
 
-  /** A process that died, and a new one over the same logs. */
+  /** A process that died, and a new one over the same logs, which were compacted meanwhile: some to the end, some in part. */
   async restart(): Promise<void> {
     this.beginRestart();
     await this.groups.load();
@@ -141,6 +142,10 @@ export class GroupWorld {
     const dead = this.groups;
     this.topics.forgetListeners();
     void dead.close();
+    const life = this.life++;
+    for (const log of this.logs.values()) {
+      if (life % 3 > 0) log.compact(Math.ceil((log.records.length * (life % 3)) / 2), life % 2 === 0);
+    }
     this.groups = this.coordinator();
   }
 

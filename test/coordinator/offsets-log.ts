@@ -18,6 +18,21 @@ export class OffsetsLog implements InternalLog {
   /** While set, appends wait for it. */
   gate: Promise<void> | null = null;
 
+  /** Offsets of records that compaction has taken away. */
+  private readonly taken = new Set<number>();
+
+  /** Leaves of each key below `end` the last record only, and with `withTombstones` not even that where it is one. */
+  compact(end: number, withTombstones: boolean): void {
+    const last = new Map<string, number>();
+    for (const [offset, { key }] of this.records.slice(0, end).entries()) {
+      if (key !== null) last.set(key.toString('latin1'), offset);
+    }
+    for (const [offset, { key, value }] of this.records.slice(0, end).entries()) {
+      const isLast = key !== null && last.get(key.toString('latin1')) === offset;
+      if (!isLast || (withTombstones && value === null)) this.taken.add(offset);
+    }
+  }
+
   async append(records: readonly InternalRecord[]): Promise<number> {
     this.appendSizes.push(records.length);
     const baseOffset = this.records.length;
@@ -35,6 +50,7 @@ export class OffsetsLog implements InternalLog {
   async replay(visit: (record: InternalRecord, offset: number) => void): Promise<void> {
     if (this.unreadable) throw new KafkaError('KAFKA_STORAGE_ERROR', 'this log is meant to be unreadable');
     for (const [offset, { key, value }] of this.records.entries()) {
+      if (this.taken.has(offset)) continue;
       const visited = { key: key && Buffer.from(key), value: value && Buffer.from(value) };
       visit(visited, offset);
       // Whoever kept a view instead of a copy sees this.

@@ -11,6 +11,7 @@ import { fetch } from '../../src/protocol/messages/01-fetch.js';
 import { createTopics } from '../../src/protocol/messages/19-create-topics.js';
 import { decodeRecords, encodeBatch, iterateBatches } from '../../src/record/record.js';
 import { BrokerProcess, brokerIsBuilt, noBroker } from '../broker-process.js';
+import { millrace } from '../cli/command-line.js';
 import { randomOf } from '../history/good-history.js';
 import { kafkaJars } from '../peers/kafka-jars.js';
 import { temporaryFolder } from '../temp-folder.js';
@@ -154,6 +155,17 @@ test('a log is compacted under its writers and readers, and nobody gets another 
     checkLast(found, sent);
     assert.ok(found.length < sent.byOffset.length / 2, `${found.length} of ${sent.byOffset.length} records are left`);
     assert.equal(await counted(broker, 'millrace_compaction_failures_total'), 0);
+    const { stdout, stderr } = await millrace([
+      'consume',
+      TOPIC,
+      '-b',
+      broker.bootstrapServers,
+      '--from-beginning',
+      '-e',
+    ]);
+    assert.equal(stderr, '');
+    const lines = stdout.split('\n').length - 1;
+    assert.ok(lines >= sent.lastOffset.size && lines <= found.length, 'the command line comes to the end of it');
     assert.ok((await counted(broker, 'millrace_compaction_removed_bytes_total')) > 1e6);
   } finally {
     writing = false;

@@ -62,6 +62,15 @@ test('segment by segment, to the end', () => {
   );
 });
 
+test('ranges say which of the files of that name they lie in', () => {
+  const { log } = logOf(new Array<number>(60).fill(2), 1024);
+  log.segments[0].generation = 5;
+  const generations = [0, log.segments[1].baseOffset].map((offset) => {
+    return log.locateRecords(offset, 120, { recordsMax: 1, bytesMax: 1024 }).slices[0].generation;
+  });
+  assert.deepEqual(generations, [5, undefined]);
+});
+
 test('where no record is, the range is over', () => {
   const { find } = logOf([3]);
   assert.deepEqual(find(3, 9, 1), { error: 'NONE', endOffset: 9, batches: [] });

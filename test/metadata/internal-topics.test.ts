@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load.js';
 import { catalogueLogConfig, OFFSETS_TOPIC } from '../../src/metadata/internal-topics.js';
 import { startRegistry } from './registry-fixture.js';
 
-test('the catalogue is kept for ever and flushed, whatever the node does with topics', () => {
+test('the catalogue is kept for ever, compacted and flushed, whatever the node does with topics', () => {
   const { config } = loadConfig({
     overrides: {
       flush: 'never',
@@ -14,8 +14,8 @@ test('the catalogue is kept for ever and flushed, whatever the node does with to
       'log.cleanup.policy': 'delete',
     },
   });
-  const { deleted, flush } = catalogueLogConfig(config);
-  assert.deepEqual({ deleted, flush }, { deleted: false, flush: 'ack' });
+  const { deleted, compacted, flush } = catalogueLogConfig(config);
+  assert.deepEqual({ deleted, compacted, flush }, { deleted: false, compacted: true, flush: 'ack' });
 });
 
 for (const flush of ['never', 'interval']) {
