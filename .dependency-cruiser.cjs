@@ -13,7 +13,7 @@ const rooms = {
   shard: ['base', 'config', 'record', 'ring', 'log', 'metrics'],
   partition: ['base', 'config', 'record', 'ring', 'metrics'],
   metadata: ['base', 'config', 'record', 'partition', 'metrics'],
-  coordinator: ['base', 'config', 'protocol', 'record', 'metadata', 'partition'],
+  coordinator: ['base', 'config', 'protocol', 'record', 'metadata', 'partition', 'metrics'],
   handlers: ['base', 'config', 'protocol', 'record', 'metadata', 'partition', 'coordinator'],
   network: ['base', 'config', 'protocol', 'metrics'],
   http: ['base', 'metrics'],

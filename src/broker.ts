@@ -7,6 +7,7 @@ import { releaseVersion } from './base/release.js';
 import { ZERO_UUID } from './base/uuid.js';
 import { isEveryInterface } from './config/listeners.js';
 import type { BrokerConfig } from './config/load.js';
+import { FallenGroups } from './coordinator/group/fallen-groups.js';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
 import { ShareCoordinator } from './coordinator/share/share-coordinator.js';
 import { FetchSessions } from './handlers/fetch-sessions.js';
@@ -18,7 +19,7 @@ import { nodeFileSystem } from './log/file-system.js';
 import { GroupConfigs } from './metadata/group-configs.js';
 import { catalogueLogConfig, OFFSETS_TOPIC, SHARE_STATE_TOPIC } from './metadata/internal-topics.js';
 import { ProducerIds } from './metadata/producer-ids.js';
-import { topicCollector } from './metadata/topic-metrics.js';
+import { topicCollector, topicDiskCollector } from './metadata/topic-metrics.js';
 import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
 import { TopicRegistry } from './metadata/topic-registry.js';
 import { type MetricFamily, Metrics } from './metrics/metrics.js';
@@ -68,6 +69,7 @@ interface Running {
   readonly groups: GroupCoordinator;
   readonly shares: ShareCoordinator;
   readonly purgatory: Purgatory;
+  readonly fallenGroups: FallenGroups;
 }
 
 /** Stands behind the sockets until there is a broker: nothing is read from them, so that early requests wait at the client's end. */
@@ -329,7 +331,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
       if (fatal !== null) throw new Error(fatal);
       gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
       this.counted.collect(topicCollector(topics, partitions));
+      this.counted.collect(topicDiskCollector(topics, partitions, clock));
       partitions.watchBudget();
+      const fallenGroups = new FallenGroups({ clock, logger, topics, partitions, groups: () => groups.allGroups() });
+      this.counted.collect(fallenGroups.collect);
+      fallenGroups.begin();
       logger.info(
         {
           tookMs: Math.round(clock.monotonicMs() - this.startedAtMs),
@@ -338,7 +344,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         },
         'the broker serves',
       );
-      return { directory, partitions, segmentFiles, sideJobs, topics, groups, shares, purgatory };
+      return { directory, partitions, segmentFiles, sideJobs, topics, groups, shares, purgatory, fallenGroups };
     } catch (error) {
       await partitions.terminate();
       await sideJobs.close();
@@ -377,6 +383,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     if (running === null) return;
     // Whoever waits is answered first, or the connections would stay busy until their patience ends.
     running.purgatory.close();
+    running.fallenGroups.close();
     await running.groups.close();
     await running.shares.close();
     await server?.close();
@@ -396,6 +403,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.running = null;
     this.closing = (async () => {
       running.purgatory.close();
+      running.fallenGroups.close();
       await this.server?.close();
       await this.closeHttp();
       await running.partitions.terminate();

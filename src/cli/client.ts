@@ -85,6 +85,8 @@ export class KafkaClient {
 
   /** The version in which both sides speak `api`. */
   versionOf(api: Api, versionMax = api.versions.max): number {
+    // What is not advertised is asked for on trust: who does not know it closes the connection.
+    if (!api.advertised) return api.versions.max;
     const theirs = this.#versions.get(api.key);
     const version = Math.min(versionMax, api.versions.max, theirs?.max ?? -1);
     if (!theirs || version < theirs.min || version < api.answeredFrom) {

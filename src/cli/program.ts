@@ -104,6 +104,14 @@ function addTopic(program: Command, host: Host, run: Run): void {
     .action((name, flags) => run(async () => (await import('./topic.js')).alterTopic(name, flags, host)));
 }
 
+function addDisk(program: Command, host: Host, run: Run): void {
+  withServer(program.command('disk'))
+    .description('show how the disk stands, what topics take of it, and what goes next')
+    .option(...jsonFlag)
+    .addHelpText('after', examples(host, 'millrace disk', 'millrace disk --json', 'millrace disk -b broker:9092'))
+    .action((flags) => run(async () => (await import('./disk.js')).showDisk(flags, host)));
+}
+
 function addProduce(program: Command, host: Host, run: Run): void {
   withServer(program.command('produce <topic>'))
     .description('send each line of stdin as a record')
@@ -197,7 +205,7 @@ function buildProgram(host: Host, run: Run): Command {
       'after',
       examples(host, 'millrace serve', 'echo hello | millrace produce logs', 'millrace consume logs --from-beginning'),
     );
-  for (const add of [addServe, addTopic, addProduce, addConsume, addGroup, addBench, addDumpLog]) {
+  for (const add of [addServe, addTopic, addProduce, addConsume, addGroup, addDisk, addBench, addDumpLog]) {
     add(program, host, run);
   }
   return program;

@@ -6,6 +6,7 @@ import { createPartitions } from '../protocol/messages/37-create-partitions.js';
 import { incrementalAlterConfigs } from '../protocol/messages/44-incremental-alter-configs.js';
 import { CliError } from './cli-error.js';
 import { checkError, type KafkaClient, withClient } from './client.js';
+import { diskCells, diskHead, readTopicDisks } from './disk.js';
 import type { ListFlags, ServerFlags } from './flags.js';
 import type { Host } from './host.js';
 import { printJson, printLine, printTable } from './print.js';
@@ -56,10 +57,18 @@ export async function listTopics(flags: ListFlags & { internal?: boolean }, host
         return { name: name ?? '', topicId, partitions: partitions.length, internal: isInternal };
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));
-    if (flags.json) printJson(host, topics);
-    else {
+    const disks = await readTopicDisks(flags.bootstrapServer, null);
+    if (flags.json)
+      printJson(
+        host,
+        topics.map((topic) => ({ ...topic, disk: disks?.get(topic.name) ?? null })),
+      );
+    else if (disks === null) {
       const rows = topics.map(({ name, partitions }) => [name, partitions]);
       printTable(host, ['TOPIC', 'PARTITIONS'], rows);
+    } else {
+      const rows = topics.map(({ name, partitions }) => [name, partitions, ...diskCells(disks.get(name))]);
+      printTable(host, ['TOPIC', 'PARTITIONS', ...diskHead], rows);
     }
     return 0;
   });
@@ -133,8 +142,12 @@ async function describeAll(client: KafkaClient, names: readonly string[]): Promi
 export async function describeTopics(names: readonly string[], flags: ListFlags, host: Host): Promise<number> {
   return withClient(flags.bootstrapServer, async (client) => {
     const topics = await describeAll(client, names);
+    const disks = await readTopicDisks(flags.bootstrapServer, names.length > 0 ? names : null);
     if (flags.json) {
-      printJson(host, topics);
+      printJson(
+        host,
+        topics.map((topic) => ({ ...topic, disk: disks?.get(topic.name) ?? null })),
+      );
       return 0;
     }
     for (const { name, topicId, configs, partitions } of topics) {
@@ -143,6 +156,8 @@ export async function describeTopics(names: readonly string[], flags: ListFlags,
         host,
         `${name}  id ${topicId}  ${settings.length > 0 ? settings.join(' ') : 'all settings as the broker'}`,
       );
+      if (disks !== null)
+        printTable(host, [`  ${diskHead[0]}`, ...diskHead.slice(1)], [indented(diskCells(disks.get(name)))]);
       printTable(
         host,
         ['  PARTITION', 'LOG START', 'HIGH WATERMARK', 'LEADER EPOCH'],
@@ -156,6 +171,10 @@ export async function describeTopics(names: readonly string[], flags: ListFlags,
     }
     return 0;
   });
+}
+
+function indented([first, ...others]: readonly (string | number)[]): (string | number)[] {
+  return [`  ${first}`, ...others];
 }
 
 export async function removeTopics(

@@ -16,9 +16,10 @@ const features = [
 const supportedFeatures = features.map(({ name, minVersion, maxVersion }) => ({ name, minVersion, maxVersion }));
 const finalizedFeatures = features.map(({ name, level }) => ({ name, maxVersionLevel: level, minVersionLevel: level }));
 
-/** Advertises `others` and itself, so that nothing is advertised that is not answered. */
+/** Advertises `others` (but those that say no) and itself, so that nothing is advertised that is not answered. */
 export function apiVersionsHandlerFor(others: readonly Handler[]): Handler<typeof apiVersions> {
   const apiKeys = [...others.map(({ api }) => api), apiVersions]
+    .filter(({ advertised }) => advertised)
     .sort((a, b) => a.key - b.key)
     .map(({ key, versions }) => ({ apiKey: key, minVersion: versions.min, maxVersion: versions.max }));
   return handler(apiVersions, (request, { apiVersion }) => {

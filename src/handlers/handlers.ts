@@ -42,6 +42,7 @@ import { shareAcknowledgeHandler } from './79-share-acknowledge.js';
 import { describeShareGroupOffsetsHandler } from './90-describe-share-group-offsets.js';
 import { alterShareGroupOffsetsHandler } from './91-alter-share-group-offsets.js';
 import { deleteShareGroupOffsetsHandler } from './92-delete-share-group-offsets.js';
+import { describeDiskHandler } from './10000-describe-disk.js';
 import type { Handler } from './handler.js';
 
 const answered: readonly Handler[] = [
@@ -87,6 +88,7 @@ const answered: readonly Handler[] = [
   describeShareGroupOffsetsHandler,
   alterShareGroupOffsetsHandler,
   deleteShareGroupOffsetsHandler,
+  describeDiskHandler,
 ];
 
 /** Every handler by its API key. */

@@ -1,7 +1,9 @@
 /** What topics and their logs are worth telling: counted when somebody reads, by the names that dashboards of Kafka's know. Main thread. */
-import type { Collector } from '../metrics/metrics.js';
+import type { Clock } from '../base/clock.js';
+import type { Collector, Put } from '../metrics/metrics.js';
 import type { Partitions } from '../partition/partitions.js';
 import type { TopicRegistry } from './topic-registry.js';
+import { readTopicsOnDisk, type TopicOnDisk } from './topics-on-disk.js';
 
 export function topicCollector(topics: TopicRegistry, partitions: Partitions): Collector {
   return async (put) => {
@@ -42,4 +44,21 @@ export function topicCollector(topics: TopicRegistry, partitions: Partitions): C
     put('kafka_server_replicamanager_partitioncount', {}, partitionCount);
     put('kafka_server_replicamanager_leadercount', {}, onlineCount);
   };
+}
+
+/** What bounds each topic, how far back it goes, and when something of it is likely to be deleted. */
+export function topicDiskCollector(topics: TopicRegistry, partitions: Partitions, clock: Clock): Collector {
+  return async (put) => {
+    const nowMs = clock.nowMs();
+    for (const [topic, onDisk] of await readTopicsOnDisk(topics, partitions, nowMs))
+      putTopic(put, topic, onDisk, nowMs);
+  };
+}
+
+function putTopic(put: Put, topic: string, { oldestMs, bound, deletion }: TopicOnDisk, nowMs: number): void {
+  if (oldestMs >= 0) put('millrace_topic_oldest_age_seconds', { topic }, Math.max(0, nowMs - oldestMs) / 1000);
+  if (bound !== null) put('millrace_topic_bound_bytes', { topic, reason: bound.by }, bound.bytes);
+  if (deletion !== null) {
+    put('millrace_topic_next_deletion_seconds', { topic, reason: deletion.by }, deletion.inMs / 1000);
+  }
 }

@@ -117,6 +117,26 @@ export const instruments = {
     unit: 'state',
     doc: '0 ok; 1 low: less room than the budget needs, and nothing is left to evict; 2 full: what clients produce is refused.',
   }),
+  millrace_topic_oldest_age_seconds: gauge({
+    unit: 'seconds',
+    labels: ['topic'],
+    doc: 'How long ago the oldest record that is kept arrived.',
+  }),
+  millrace_topic_bound_bytes: gauge({
+    unit: 'bytes',
+    labels: ['topic', 'reason'],
+    doc: 'What all partitions of a topic together may take: by retention.bytes, or with all others by the disk budget.',
+  }),
+  millrace_topic_next_deletion_seconds: gauge({
+    unit: 'seconds',
+    labels: ['topic', 'reason'],
+    doc: 'In about how long the oldest segment of a topic goes, and by which rule.',
+  }),
+  millrace_group_missed_records: gauge({
+    unit: 'records',
+    labels: ['group', 'topic'],
+    doc: 'Offsets between what a group has committed and the log start: deleted before the group had read them.',
+  }),
   millrace_compactions_total: counter({
     unit: 'compactions',
     labels: ['topic'],

@@ -37,8 +37,14 @@ export class BudgetFolder {
 
   async remember(bytes: number): Promise<void> {
     const path = join(this.directory, BUDGET_FILE);
-    await writeFile(`${path}.tmp`, budgetText(bytes));
+    await writeFile(`${path}.tmp`, budgetText(bytes), { flush: true });
     await rename(`${path}.tmp`, path);
+    const folder = await open(this.directory, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   }
 
   async hasBallast(): Promise<boolean> {

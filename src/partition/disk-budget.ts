@@ -20,8 +20,7 @@ import type { SurveyedLog } from '../ring/completions.js';
 import type { BudgetFolder, DiskSpace } from './budget-folder.js';
 import { chooseVictim, type EvictableLog } from './eviction.js';
 import type { PartitionEntry } from './partition-entry.js';
-
-export type DiskState = 'ok' | 'low' | 'full';
+import type { DiskStanding, DiskState } from './partitions.js';
 
 /** Of what was free at the first start. */
 const DEFAULT_SHARE = 0.8;
@@ -74,7 +73,7 @@ export class DiskBudget {
   budgetBytes: number | null = null;
   /** What the logs take. */
   usedBytes = 0;
-  freeBytes = 0;
+  private space: DiskSpace = { freeBytes: 0, totalBytes: 0 };
   private surveyed = { bytes: 0, appendedBefore: 0 };
   private lastLook = { atMs: 0, appended: 0 };
   /** Evicted, and still on the disk. */
@@ -128,11 +127,19 @@ export class DiskBudget {
     await this.looking;
   }
 
+  get standing(): DiskStanding {
+    const { state, budgetBytes, usedBytes, space } = this;
+    if (budgetBytes === null) {
+      return { state: 'unwatched', budgetBytes: -1, usedBytes, ...space, headroomBytes: Number.POSITIVE_INFINITY };
+    }
+    return { state, budgetBytes, usedBytes, ...space, headroomBytes: this.headroom - this.slack };
+  }
+
   readonly collect: Collector = (put) => {
     if (this.budgetBytes === null) return;
     put('millrace_budget_bytes', {}, this.budgetBytes);
     put('millrace_budget_used_bytes', {}, this.usedBytes);
-    put('millrace_disk_free_bytes', {}, this.freeBytes);
+    put('millrace_disk_free_bytes', {}, this.space.freeBytes);
     put('millrace_disk_state', {}, ['ok', 'low', 'full'].indexOf(this.state));
   };
 
@@ -149,12 +156,11 @@ export class DiskBudget {
     const { folder, logger, clock } = this.parts;
     let delayMs = LOOK_MS_MAX;
     try {
-      const space = await folder.space();
-      this.freeBytes = space.freeBytes;
+      this.space = await folder.space();
       this.estimate();
-      if (this.headroom(space) < this.slack) await this.makeRoom(space);
-      await this.judge(space);
-      delayMs = this.nextLookMs(this.headroom(space));
+      if (this.headroom < this.slack) await this.makeRoom();
+      await this.judge();
+      delayMs = this.nextLookMs();
     } catch (error) {
       logger.warn({ reason: (error as Error).message }, 'the disk could not be looked at for its budget');
     }
@@ -166,8 +172,8 @@ export class DiskBudget {
     return clamp((this.budgetBytes ?? 0) * SLACK_SHARE, SLACK_MIN_BYTES, SLACK_MAX_BYTES);
   }
 
-  private headroom(space: DiskSpace): number {
-    const onDisk = this.freeBytes + this.lingeringBytes - reserveOf(space);
+  private get headroom(): number {
+    const onDisk = this.space.freeBytes + this.lingeringBytes - reserveOf(this.space);
     return Math.min((this.budgetBytes ?? 0) - this.usedBytes, onDisk);
   }
 
@@ -187,8 +193,9 @@ export class DiskBudget {
     this.usedBytes = this.surveyed.bytes + this.parts.appendedBytes() - this.surveyed.appendedBefore;
   }
 
-  private async makeRoom(space: DiskSpace): Promise<void> {
+  private async makeRoom(): Promise<void> {
     const { evict, logger } = this.parts;
+    const { space } = this;
     const survey = await this.takeStock();
     const candidates: Candidate[] = [];
     for (const [entry, log] of survey) if (entry.spec.config.evictable) candidates.push(candidateOf(entry, log));
@@ -196,11 +203,11 @@ export class DiskBudget {
     const wanted = 1.5 * this.slack;
     let count = 0;
     let bytes = 0;
-    while (!this.closed && this.headroom(space) < wanted) {
+    while (!this.closed && this.headroom < wanted) {
       const victim = chooseVictim(candidates);
       if (victim === null) break;
       const at = candidates.indexOf(victim);
-      const isShort = this.freeBytes < reserveOf(space);
+      const isShort = space.freeBytes < reserveOf(space);
       const delayMs = isShort ? HASTY_DELETE_MS : victim.entry.spec.config.fileDeleteDelayMs;
       const left = await evict(victim.entry, delayMs);
       if (left === null || left.bytes >= victim.bytes) {
@@ -217,7 +224,8 @@ export class DiskBudget {
       bytes += freed;
     }
     if (count > 0) {
-      const { budgetBytes, usedBytes, freeBytes } = this;
+      const { budgetBytes, usedBytes } = this;
+      const { freeBytes } = space;
       logger.info(
         { segments: count, bytes, usedBytes, budgetBytes, freeBytes },
         'segments were evicted to keep within the disk budget',
@@ -232,21 +240,23 @@ export class DiskBudget {
     });
   }
 
-  private async judge(space: DiskSpace): Promise<void> {
+  private async judge(): Promise<void> {
     const { folder } = this.parts;
+    const { space } = this;
     const ballastBytes = ballastOf(space);
     const failed = this.writeFailed;
     this.writeFailed = false;
-    const takesNothing = failed || this.freeBytes < ballastBytes / 2;
+    const takesNothing = failed || space.freeBytes < ballastBytes / 2;
     if (this.state !== 'full' && takesNothing) {
-      await folder.dropBallast();
-      this.ballast = false;
+      // Refused first, or what clients send would be in the ballast's room before the broker is.
       this.enter('full');
+      this.ballast = false;
+      await folder.dropBallast();
       return;
     }
     // Room for the ballast and as much again: not for the next batch only.
-    if (this.state === 'full' && (takesNothing || this.freeBytes < 2 * ballastBytes)) return;
-    if (!this.ballast && this.freeBytes < space.totalBytes * BALLAST_BELOW_FREE_SHARE) {
+    if (this.state === 'full' && (takesNothing || space.freeBytes < 2 * ballastBytes)) return;
+    if (!this.ballast && space.freeBytes < space.totalBytes * BALLAST_BELOW_FREE_SHARE) {
       await folder.makeBallast(ballastBytes).then(
         () => {
           this.ballast = true;
@@ -254,7 +264,7 @@ export class DiskBudget {
         () => undefined,
       );
     }
-    this.enter(this.headroom(space) < this.slack ? 'low' : 'ok');
+    this.enter(this.headroom < this.slack ? 'low' : 'ok');
   }
 
   private enter(state: DiskState): void {
@@ -262,8 +272,8 @@ export class DiskBudget {
     const before = this.state;
     this.state = state;
     const { logger, refuse } = this.parts;
-    const { budgetBytes, usedBytes, freeBytes } = this;
-    const fields = { state, before, budgetBytes, usedBytes, freeBytes };
+    const { budgetBytes, usedBytes } = this;
+    const fields = { state, before, budgetBytes, usedBytes, freeBytes: this.space.freeBytes };
     refuse(state === 'full');
     if (state === 'full') {
       logger.error(fields, 'the disk is full: what clients produce is refused, and they retry; make room on it');
@@ -275,13 +285,13 @@ export class DiskBudget {
   }
 
   /** So that no more comes in between than there is room for. */
-  private nextLookMs(headroom: number): number {
+  private nextLookMs(): number {
     if (this.state === 'full') return LOOK_FULL_MS;
     const { atMs, appended } = this.lastLook;
     const sinceMs = Math.max(1, this.parts.clock.monotonicMs() - atMs);
     const bytesPerMs = (this.parts.appendedBytes() - appended) / sinceMs;
     if (bytesPerMs <= 0) return LOOK_MS_MAX;
-    return clamp(headroom / bytesPerMs / 4, LOOK_MS_MIN, LOOK_MS_MAX);
+    return clamp(this.headroom / bytesPerMs / 4, LOOK_MS_MIN, LOOK_MS_MAX);
   }
 }
 

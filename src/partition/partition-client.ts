@@ -17,6 +17,7 @@ import { DiskBudget } from './disk-budget.js';
 import { PartitionEntry } from './partition-entry.js';
 import type {
   AppendResult,
+  DiskStanding,
   EpochEnd,
   OffsetAtTime,
   PartitionHandle,
@@ -404,6 +405,10 @@ export class PartitionClient implements Partitions {
 
   survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>> {
     return this.pool.survey();
+  }
+
+  disk(): DiskStanding {
+    return this.budget.standing;
   }
 
   async activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]> {

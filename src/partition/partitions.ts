@@ -92,6 +92,22 @@ export interface EpochEnd {
   readonly endOffset: Offset;
 }
 
+export type DiskState = 'ok' | 'low' | 'full';
+
+/** How the disk stood when it was last looked at. */
+export interface DiskStanding {
+  /** `unwatched`: there is no budget, or it is not known yet. */
+  readonly state: DiskState | 'unwatched';
+  /** -1 where there is none. */
+  readonly budgetBytes: number;
+  /** What all logs take. */
+  readonly usedBytes: number;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** What may still come before something is evicted; Infinity where nothing ever is. */
+  readonly headroomBytes: number;
+}
+
 export interface Partitions {
   /** Deals the partition to a shard, which opens or recovers it; folders and files are made at the first append. */
   open(spec: PartitionSpec): PartitionHandle;
@@ -125,6 +141,7 @@ export interface Partitions {
   sizeBytes(handle: PartitionHandle): Promise<number>;
   /** How the logs that are online lie on the disk. */
   survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>>;
+  disk(): DiskStanding;
   /** The idempotent producers that the partition remembers. Rejects with KafkaError. */
   activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]>;
   reconfigure(handle: PartitionHandle, config: LogConfig): void;

@@ -204,8 +204,10 @@ export interface Schema<S extends Shape = Shape> {
 export interface Api<Request extends Shape = Shape, Response extends Shape = Shape> {
   readonly key: number;
   readonly name: string;
-  /** The versions that are advertised. */
+  /** The versions that are advertised, where the API is. */
   readonly versions: VersionRange;
+  /** false: between this broker and its own command line, and no client of Kafka's hears of it. */
+  readonly advertised: boolean;
   /** The first version that is answered: below it, only Produce's advertised ones are refused. */
   readonly answeredFrom: number;
   readonly flexibleFrom: number;
@@ -226,6 +228,7 @@ export function defineApi<const Request extends Shape, const Response extends Sh
   key: number;
   name: string;
   versions: string;
+  advertised?: boolean;
   answeredFrom?: number;
   flexible: number | 'never';
   request: Request;
@@ -239,6 +242,7 @@ export function defineApi<const Request extends Shape, const Response extends Sh
     key,
     name,
     versions,
+    advertised: declaration.advertised ?? true,
     answeredFrom: declaration.answeredFrom ?? versions.min,
     flexibleFrom,
     request: { name: `${name}Request`, versions, flexibleFrom, fields: request },

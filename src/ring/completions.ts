@@ -46,6 +46,8 @@ export interface SurveyedLog {
   /** Arrival of the last batch of the oldest segment, ms since 1970; -1 where nobody knows. */
   readonly oldestMs: number;
   readonly oldestBytes: number;
+  /** Arrival of its first batch; -1 where nobody knows. */
+  readonly beganMs: number;
 }
 
 /** The logs of one shard, or a part of them. */

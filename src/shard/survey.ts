@@ -14,6 +14,7 @@ export function surveyOf(slot: number, { segments, sizeBytes }: PartitionLog): S
     segments: segments.length,
     oldestMs: oldest?.lastAppendMs ?? -1,
     oldestBytes: oldest?.writtenBytes ?? 0,
+    beganMs: oldest?.firstAppendMs ?? -1,
   };
 }
 

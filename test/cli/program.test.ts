@@ -26,6 +26,7 @@ const verbs = [
   ['group', 'reset'],
   ['group', 'delete'],
   ['group', 'delete-offsets'],
+  ['disk'],
   ['dump-log'],
 ];
 

@@ -55,6 +55,37 @@ suite('verbs', { skip: brokerIsBuilt ? false : noBroker }, () => {
     assert.equal((await run(['topic', 'alter', 'life'])).exitCode, 1);
   });
 
+  test('the disk, and what topics take of it, can be seen', async () => {
+    const bound = ['--config', 'retention.bytes=5000000', '--config', 'retention.ms=7200000'];
+    await done(['topic', 'create', 'heavy', '-p', '2', ...bound]);
+    await done(['produce', 'heavy', '-p', '0'], `${'x'.repeat(9000)}\n`);
+    const { state, freeBytes, totalBytes, topics } = JSON.parse(await done(['disk', '--json']));
+    assert.ok(['ok', 'low', 'unwatched'].includes(state));
+    assert.ok(freeBytes <= totalBytes);
+    const heavy = topics.find(({ name }: { name: string }) => name === 'heavy');
+    const [listed] = JSON.parse(await done(['topic', 'list', '--json'])).filter(
+      ({ name }: { name: string }) => name === 'heavy',
+    );
+    const [described] = JSON.parse(await done(['topic', 'describe', 'heavy', '--json']));
+    for (const { bytes, segments, boundBytes, boundBy, oldestMs, nextDeletionInMs } of [
+      heavy,
+      listed.disk,
+      described.disk,
+    ]) {
+      assert.ok(bytes > 9000 && bytes < 10_000);
+      assert.deepEqual([segments, boundBytes, boundBy], [1, 10_000_000, 'retention.bytes']);
+      assert.ok(Math.abs(Date.now() - oldestMs) < 60_000);
+      assert.ok(nextDeletionInMs <= 7_200_000);
+    }
+    assert.match(
+      await done(['topic', 'list']),
+      /^heavy +2 +9\.\d KB +1 +\d.* ago +10 MB \(retention\.bytes\) +in about /m,
+    );
+    assert.match(await done(['topic', 'describe', 'heavy']), /^ {2}BYTES +SEGMENTS +OLDEST +BOUND +NEXT DELETION$/m);
+    assert.match(await done(['disk']), /^heavy +9\.\d KB +1 /m);
+    await done(['topic', 'delete', 'heavy']);
+  });
+
   test('a bad setting is refused with its bound', async () => {
     const { exitCode, stderr } = await run(['topic', 'create', 'bad', '--config', 'segment.bytes=1']);
     assert.equal(exitCode, 1);

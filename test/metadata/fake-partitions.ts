@@ -5,6 +5,7 @@ import type { Offset } from '../../src/base/units.js';
 import type { LogConfig } from '../../src/config/log-config.js';
 import type {
   AppendResult,
+  DiskStanding,
   EpochEnd,
   OffsetAtTime,
   PartitionHandle,
@@ -100,9 +101,14 @@ export class FakePartitions implements Partitions {
     return new Map(
       handles.map((handle) => {
         const bytes = 1000 + handle.index;
-        return [handle, { slot: handle.slot, bytes, segments: 1, oldestMs: 0, oldestBytes: bytes }];
+        return [handle, { slot: handle.slot, bytes, segments: 1, oldestMs: 0, oldestBytes: bytes, beganMs: 0 }];
       }),
     );
+  }
+
+  disk(): DiskStanding {
+    const headroomBytes = Number.POSITIVE_INFINITY;
+    return { state: 'unwatched', budgetBytes: -1, usedBytes: 0, freeBytes: 0, totalBytes: 0, headroomBytes };
   }
 
   onProgress(): () => void {

@@ -10,6 +10,8 @@ async function exportsOf(folder: string): Promise<unknown[]> {
 }
 
 export const everyApi = (await exportsOf('messages')) as Api[];
+/** Kafka has them, too. */
+export const everyKafkaApi = everyApi.filter(({ advertised }) => advertised);
 export const everyRecord = (await exportsOf('records')) as RecordSchema[];
 
 export function versionsOf({ versions }: { versions: { min: number; max: number } }): number[] {

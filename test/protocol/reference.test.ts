@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Field, parseVersions, type Schema, type Shape, within } from '../../src/protocol/schema.js';
 import { projectRoot } from '../project-root.js';
-import { everyApi, everyRecord, versionsOf } from './every-message.js';
+import { everyKafkaApi, everyRecord, versionsOf } from './every-message.js';
 
 interface TheirField {
   name: string;
@@ -122,7 +122,7 @@ function compare(schema: Schema, name: string, message: TheirMessage): void {
 const present = existsSync(folder);
 const absentReason = `no message definitions at ${folder}`;
 
-for (const api of everyApi) {
+for (const api of everyKafkaApi) {
   test(`${api.name} is what Kafka 4.3.1 speaks`, (t) => {
     if (!present) return t.skip(absentReason);
     const request = read(`${api.name}Request`);

@@ -486,7 +486,7 @@ export class GroupCoordinator {
     }
   }
 
-  private *allGroups(): Generator<Group> {
+  *allGroups(): Generator<Group> {
     for (const partition of this.partitions) yield* partition.all();
   }
 
