@@ -25,7 +25,7 @@ type Line struct {
 
 func main() {
 	if len(os.Args) < 3 {
-		fail("usage: produce|consume|group|admin|wire BOOTSTRAP …")
+		fail("usage: produce|consume|group|share|admin|wire BOOTSTRAP …")
 	}
 	args := os.Args[2:]
 	switch os.Args[1] {
@@ -37,6 +37,8 @@ func main() {
 	case "group": // BOOTSTRAP TOPIC GROUP COUNT
 		consume(number(args[3]), kgo.SeedBrokers(args[0]), kgo.ConsumeTopics(args[1]), kgo.ConsumerGroup(args[2]),
 			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
+	case "share": // BOOTSTRAP TOPIC GROUP COUNT
+		share(args[0], args[1], args[2], number(args[3]))
 	case "admin": // BOOTSTRAP
 		admin(args[0])
 	case "wire": // BOOTSTRAP
@@ -150,6 +152,37 @@ func consume(count int, options ...kgo.Opt) {
 		if group, _ := client.GroupMetadata(); group != "" && len(records) > 0 {
 			must(client.CommitRecords(context.Background(), records...))
 		}
+	}
+	must(output.Flush())
+	client.Close()
+}
+
+// Gives every other record back when it comes for the first time, accepts all others, and prints what it accepted.
+func share(bootstrap, topic, group string, count int) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics(topic), kgo.ShareGroup(group),
+		kgo.ShareAckCallback(func(_ *kgo.Client, results kgo.ShareAckResults) { must(results.Error()) }))
+	must(err)
+	output := bufio.NewWriter(os.Stdout)
+	encoder := json.NewEncoder(output)
+	for accepted := 0; accepted < count; {
+		fetches := client.PollRecords(context.Background(), 100)
+		fetches.EachError(func(topic string, partition int32, err error) {
+			fail(fmt.Sprintf("%s-%d: %v", topic, partition, err))
+		})
+		for _, record := range fetches.Records() {
+			if record.Offset%2 == 1 && record.DeliveryCount() == 1 {
+				record.Ack(kgo.AckRelease)
+				continue
+			}
+			record.Ack(kgo.AckAccept)
+			accepted++
+			line := Line{record.Partition, record.Offset, textOf(record.Key), textOf(record.Value), [][2]string{}, record.Timestamp.UnixMilli()}
+			for _, header := range record.Headers {
+				line.Headers = append(line.Headers, [2]string{header.Key, string(header.Value)})
+			}
+			must(encoder.Encode(line))
+		}
+		must(client.FlushAcks(context.Background()))
 	}
 	must(output.Flush())
 	client.Close()
