@@ -54,9 +54,9 @@ export class GatheredAppends {
     return batch.outcome;
   }
 
-  /** Resolves once all that was given so far is on disk, or has failed. */
-  async settled(): Promise<void> {
-    await this.batches.at(-1)?.outcome;
+  /** Resolves as the last append that is under way does; with NONE where there is none. */
+  async settled(): Promise<ErrorName> {
+    return this.batches.at(-1)?.outcome ?? 'NONE';
   }
 
   private batchFor(bytes: number): Batch {

@@ -280,3 +280,22 @@ test('offsets without records, as compaction leaves them, are over', async () =>
   assert.equal(await world.fetch(world.open('a'), { waitMs: 1 }), '0:7-9×1');
   assert.deepEqual(world.offsets(), { startOffset: 7, lag: 3 });
 });
+
+test('what is said twice is not answered before it is on disk', async () => {
+  const world = await ShareWorld.start();
+  world.produce(5);
+  const a = world.open('a');
+  await world.fetch(a);
+  let open: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  for (const log of world.logs) log.gate = gate;
+  const answers: string[] = [];
+  const saying = [0, 1].map(async () => answers.push(await world.say(a, 0, 4, ACCEPT)));
+  await idle();
+  assert.deepEqual(answers, []);
+  open();
+  await Promise.all(saying);
+  assert.deepEqual(answers, ['NONE', 'NONE']);
+});

@@ -331,8 +331,8 @@ export class ShareCoordinator {
       for (const { firstOffset, lastOffset } of renewals) state.window.relock(firstOffset, lastOffset, lock);
       this.dropIdleLocks(state);
     }
-    if (changes.length === 0) return ACKNOWLEDGED_ALL;
-    const error = await this.change(state, log, changes);
+    // What is over already may not be on disk yet.
+    const error = await (changes.length > 0 ? this.change(state, log, changes) : log.settled());
     return error === 'NONE' ? ACKNOWLEDGED_ALL : failed(error);
   }
 

@@ -125,6 +125,11 @@ export class ShareStateLog {
     return this.append([{ type: 'update', id: partition.id, value }]);
   }
 
+  /** Resolves once all that shows here is on disk, as `change` does. */
+  settled(): Promise<ErrorName> {
+    return this.appends.settled();
+  }
+
   /** Writes all that is known of the partition, which has a window. */
   writeSnapshot(partition: SharePartition): Promise<ErrorName> {
     const { window } = partition;
