@@ -10,8 +10,8 @@ import { createTopics } from '../../src/protocol/messages/19-create-topics.js';
 import { deleteTopics } from '../../src/protocol/messages/20-delete-topics.js';
 import type { Api, DecodedResponseOf, EncodableRequestOf } from '../../src/protocol/schema.js';
 import { Writer } from '../../src/protocol/wire.js';
+import { seconds } from './closed-loop.js';
 import { FrameCutter } from './frame-cutter.js';
-import { seconds } from './produce-job.js';
 
 const timeoutMs = 30_000;
 

@@ -1,6 +1,6 @@
 /** The batches and frames that one run replays. Runs in the load client, before the clock starts. */
 import { type Batch, blobBatch, logLineBatch } from './batches.js';
-import { produceFrame } from './frames.js';
+import { offsetCommitFrame, produceFrame } from './frames.js';
 import type { BatchShape } from './job.js';
 
 /** Different batches per run: enough that no two neighbours in a segment are alike. */
@@ -44,9 +44,22 @@ export function frameRun(
     batchBytes.push(batch.bytes.length);
     records.push(batch.records);
   }
+  return { ...sideBySide(frames), batchBytes, records, count };
+}
+
+/** Commits of one group to one partition after the other, with offsets that rise; each counts as one record without bytes. */
+export function commitRun(topic: string, group: string, partitions: number, inFlight: number): FrameRun {
+  const count = Math.max(inFlight, distinctBatches);
+  const frames = Array.from({ length: count }, (_, at) =>
+    offsetCommitFrame({ topic, group, partition: at % partitions, offset: at, correlationId: at }),
+  );
+  return { ...sideBySide(frames), batchBytes: frames.map(() => 0), records: frames.map(() => 1), count };
+}
+
+function sideBySide(frames: readonly Buffer[]): Pick<FrameRun, 'bytes' | 'starts'> {
   const starts = [0];
   for (const frame of frames) starts.push(starts[starts.length - 1] + frame.length);
-  return { bytes: Buffer.concat(frames), starts, batchBytes, records, count };
+  return { bytes: Buffer.concat(frames), starts };
 }
 
 /** The partitions that connection `index` of `connections` looks after. */

@@ -1,4 +1,5 @@
 /** The load client: a process of its own that runs one job, given as JSON in its argument, and prints the result as JSON. */
+import { runCommitJob } from './commit-job.js';
 import { runConnectionsJob } from './connections-job.js';
 import { runEndToEndJob } from './end-to-end-job.js';
 import { runFanOutJob } from './fan-out-job.js';
@@ -27,6 +28,8 @@ function run(job: Job): Promise<JobResult> {
       return runFanOutJob(job);
     case 'connections':
       return runConnectionsJob(job);
+    case 'commit':
+      return runCommitJob(job);
   }
 }
 

@@ -241,6 +241,25 @@ function connectionsCell(idle: number, set: CellSet): LoadCell {
   };
 }
 
+function commitCell(connections: number, set: CellSet): LoadCell {
+  return {
+    ...plain,
+    name: `commits-${connections}`,
+    title: `commits of offsets, on disk first, ${connections} groups on as many connections, one at a time`,
+    set,
+    judgedBy: 'requestsPerSecond',
+    limits: [],
+    flush: 'ack',
+    job: (options) => ({
+      kind: 'commit',
+      ...target(options),
+      partitions: defaultPartitions,
+      connections,
+      inFlight: 1,
+    }),
+  };
+}
+
 /** What follows a start is not rest yet: code that is now warm is compiled beside, and garbage of the start collected. */
 const restWarmUpSeconds = 20;
 /** The kernel counts hundredths of a second: a share below one per cent takes some of them. */
@@ -341,6 +360,8 @@ export const cells: readonly Cell[] = [
   intervalCell('interval-1s', 1000, 'named'),
   intervalCell('interval-100ms', 100, 'full'),
   intervalCell('interval-10ms', 10, 'named'),
+  commitCell(16, 'named'),
+  commitCell(200, 'full'),
   fetchCell('fetch-1m-1', 'catch-up fetch, 1 MiB requests, 1 connection', 'full', 1, MiB),
   fetchCell('fetch-1m-4', 'catch-up fetch, 1 MiB requests, 4 connections', 'quick', 4, MiB),
   fetchCell('fetch-10m-1', 'catch-up fetch, 10 MiB requests, 1 connection', 'named', 1, 10 * MiB),

@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { limitName, runLimit, runTimedLimit } from '../limit/run-limit.js';
 import type { Contender } from './broker.js';
 import type { Cell, Limit } from './cell.js';
+import { seconds } from './closed-loop.js';
 import { type FigureName, type Figures, figuresOf, type Ranges, rangesOf, startFigures } from './figures.js';
 import type { JobResult, Stretch, Timeline } from './job.js';
 import { LoadedTopics } from './loaded-topics.js';
 import { noiseMs } from './machine.js';
-import { seconds } from './produce-job.js';
 import { runLoad, runWatched } from './run-load.js';
 import { runRestart, runStart } from './run-start.js';
 

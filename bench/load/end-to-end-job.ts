@@ -1,6 +1,7 @@
 /** Open-loop delivery: a paced producer thread and a long-polling consumer, latency from the intended time. Load client, main thread. */
 import { Worker } from 'node:worker_threads';
 import { batchPool } from './batch-pool.js';
+import { seconds } from './closed-loop.js';
 import { openSocket } from './connect.js';
 import { FrameCutter } from './frame-cutter.js';
 import { FetchFrame, readInt64 } from './frames.js';
@@ -8,7 +9,6 @@ import type { EndToEndJob, JobResult } from './job.js';
 import { logEnds } from './log-ends.js';
 import { Meter } from './meter.js';
 import type { PacedProducerInput } from './paced-producer.js';
-import { seconds } from './produce-job.js';
 
 const batchHeadBytes = 27;
 

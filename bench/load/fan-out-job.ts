@@ -1,13 +1,13 @@
 /** One producer and many readers on the tail of one partition; the producer never runs away from the slowest. Runs in the load client. */
 import type { Socket } from 'node:net';
 import { batchPool } from './batch-pool.js';
+import { seconds } from './closed-loop.js';
 import { openSocket } from './connect.js';
 import { FetchingConnection } from './fetching-connection.js';
 import { FrameCutter } from './frame-cutter.js';
 import { produceFrame, produceReplyErrorPosition } from './frames.js';
 import type { FanOutJob, JobResult } from './job.js';
 import { Meter } from './meter.js';
-import { seconds } from './produce-job.js';
 
 /** Batches that the slowest reader may still have before it: a tail, not a catch-up. A power of two. */
 const lagBatchesMax = 128;

@@ -1,9 +1,9 @@
 /** Closed-loop catch-up reading over raw sockets: one Fetch at a time per connection. Runs in the load client. */
 import { shareOf } from './batch-pool.js';
+import { seconds } from './closed-loop.js';
 import { FetchingConnection } from './fetching-connection.js';
 import type { FetchJob, JobResult } from './job.js';
 import { Meter } from './meter.js';
-import { seconds } from './produce-job.js';
 
 export async function runFetchJob(job: FetchJob): Promise<JobResult> {
   const meter = new Meter();

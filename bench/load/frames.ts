@@ -4,6 +4,7 @@
 const apis = {
   produce: { key: 0, version: 7 },
   fetch: { key: 1, version: 11 },
+  offsetCommit: { key: 8, version: 7 },
   apiVersions: { key: 18, version: 0 },
 } as const;
 
@@ -137,6 +138,41 @@ export function produceReply(topic: string, correlationId: number): Buffer {
     .int64(0)
     .int32(0)
     .frame();
+}
+
+export interface OffsetCommitFrame {
+  readonly topic: string;
+  readonly group: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly correlationId: number;
+}
+
+/** An OffsetCommit of a consumer that assigns partitions to itself. */
+export function offsetCommitFrame({ topic, group, partition, offset, correlationId }: OffsetCommitFrame): Buffer {
+  return request('offsetCommit', correlationId)
+    .string(group)
+    .int32(-1)
+    .string('')
+    .string(null)
+    .int32(1)
+    .string(topic)
+    .int32(1)
+    .int32(partition)
+    .int64(offset)
+    .int32(-1)
+    .string('')
+    .frame();
+}
+
+/**
+ * Where things are in the reply to {@link offsetCommitFrame}, counted from the frame's length:
+ *
+ *   0        4             8          12  16  18      18+n 22+n    26+n
+ *   | length | correlation | throttle | 1 | n | topic | 1  | index | error
+ */
+export function offsetCommitReplyErrorPosition(topic: string): number {
+  return 26 + Buffer.byteLength(topic);
 }
 
 /** A Fetch request whose offsets are patched in place between uses: only one may be under way at a time. */

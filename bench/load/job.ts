@@ -86,7 +86,23 @@ export interface ConnectionsJob extends JobBase {
   readonly shape: BatchShape;
 }
 
-export type Job = ProduceJob | PourJob | FetchJob | EndToEndJob | LookUpJob | TailJob | FanOutJob | ConnectionsJob;
+/** Closed loop: each connection keeps `inFlight` OffsetCommit requests of a group of its own under way. */
+export interface CommitJob extends JobBase {
+  readonly kind: 'commit';
+  readonly connections: number;
+  readonly inFlight: number;
+}
+
+export type Job =
+  | ProduceJob
+  | PourJob
+  | FetchJob
+  | EndToEndJob
+  | LookUpJob
+  | TailJob
+  | FanOutJob
+  | ConnectionsJob
+  | CommitJob;
 
 /** Milliseconds. */
 export interface Percentiles {

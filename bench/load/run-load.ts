@@ -2,11 +2,11 @@
 import { Admin, openWhenUp } from './admin.js';
 import type { Contender, FlushPolicy, FreshBroker, RunningBroker, WatchedBroker } from './broker.js';
 import type { LoadCell } from './cell.js';
+import { seconds } from './closed-loop.js';
 import type { JobResult } from './job.js';
 import { fillTopic, type LoadedTopics } from './loaded-topics.js';
 import { emptyPageCache } from './machine.js';
 import { descriptors } from './process-stat.js';
-import { seconds } from './produce-job.js';
 import { runBlaster } from './run-blaster.js';
 import { takeReading } from './stalls.js';
 

@@ -3,10 +3,10 @@ import { firstAck, firstAckOf, openWhenUp } from './admin.js';
 import { blobBatch } from './batches.js';
 import type { FlushPolicy, FreshBroker } from './broker.js';
 import type { RestartCell } from './cell.js';
+import { seconds } from './closed-loop.js';
 import { type Figures, startFigures } from './figures.js';
 import { fillTopic } from './loaded-topics.js';
 import { CpuWindow, descriptors } from './process-stat.js';
-import { seconds } from './produce-job.js';
 
 const idleSeconds = 5;
 /** What follows a start (just-in-time compiling, first collections) is not idling yet. */

@@ -1,7 +1,7 @@
 /** Reads what a watched broker tells of its event loop and its garbage collections. Runs in the process of `millrace bench`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { seconds } from './produce-job.js';
+import { seconds } from './closed-loop.js';
 import { type LoopReading, stallFileVariable } from './stall-probe.js';
 
 const probe = pathToFileURL(fileURLToPath(new URL('./stall-probe.js', import.meta.url))).href;

@@ -1,9 +1,11 @@
 /** Readers that wait at the tail of the log and take what comes: idle consumers, or a crowd beside a measured one. Runs in the load client. */
+
+import { seconds } from './closed-loop.js';
 import { FetchingConnection } from './fetching-connection.js';
 import type { JobResult, TailJob } from './job.js';
 import { Meter } from './meter.js';
 import { descriptors, wakeUps } from './process-stat.js';
-import { runProduceJob, seconds } from './produce-job.js';
+import { runProduceJob } from './produce-job.js';
 
 /** A batch of one record of 100 bytes takes at least so much. */
 const touchBytes = 161;
