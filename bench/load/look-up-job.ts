@@ -1,12 +1,12 @@
 /** Closed loop over single batches at random places of a log: what finding an offset costs. Runs in the load client. */
 import type { Socket } from 'node:net';
+import { seconds } from './closed-loop.js';
 import { openSocket } from './connect.js';
 import { FrameCutter } from './frame-cutter.js';
 import { FetchFrame, fetchReplyPositions } from './frames.js';
 import type { JobResult, LookUpJob } from './job.js';
 import { logEnds } from './log-ends.js';
 import { Meter } from './meter.js';
-import { seconds } from './produce-job.js';
 
 /** A broker sends at least one whole batch, so this asks for exactly one. */
 const oneBatch = 1;

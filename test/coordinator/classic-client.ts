@@ -26,6 +26,8 @@ export class ClassicClient {
   private busy = false;
   private life = 0;
   private parts: ReadonlyMap<string, Listed> = new Map();
+  /** Where it leads: of how many partitions it assigned. A leader watches its topics. */
+  private assignedOf: number | null = null;
 
   constructor(
     readonly world: GroupWorld,
@@ -43,9 +45,15 @@ export class ClassicClient {
   /** Does whatever a client would do next, unless it still waits for an answer. */
   async step(): Promise<void> {
     if (this.busy) return;
+    if (this.phase === 'stable' && this.assignedOf !== null && this.assignedOf !== this.partitionCount())
+      this.phase = 'out';
     if (this.phase === 'out') await this.join();
     else if (this.phase === 'joined') await this.sync();
     else this.refused(this.world.heartbeat(this.memberId, this.generation, this.instanceId));
+  }
+
+  private partitionCount(): number {
+    return this.topics.reduce((sum, topic) => sum + (this.world.topics.get(topic)?.partitions.length ?? 0), 0);
   }
 
   private get instanceId(): string | null {
@@ -114,7 +122,8 @@ export class ClassicClient {
     this.generation = answer.generationId ?? -1;
     this.phase = 'joined';
     this.parts = new Map();
-    if (answer.leader === this.memberId && !answer.skipAssignment) this.parts = this.assign(answer.members);
+    this.assignedOf = answer.leader === this.memberId ? this.partitionCount() : null;
+    if (this.assignedOf !== null && !answer.skipAssignment) this.parts = this.assign(answer.members);
   }
 
   private async sync(): Promise<void> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { randomUuid, ZERO_UUID } from '../../src/base/uuid.js';
+import { beatAll, ConsumerClient } from './consumer-client.js';
 import { GROUP, GroupWorld, OFFSETS_PARTITIONS, topicToCommit } from './group-world.js';
 
 const MINUTE_MS = 60_000;
@@ -257,6 +258,28 @@ test('an empty group’s offsets grow old from when it became empty, also over a
   await world.clock.advance(20 * MINUTE_MS);
   assert.equal(await world.committed(), -1);
   assert.equal(world.state(), 'Dead');
+});
+
+test('so do those of an empty consumer group; while it has members, those of topics that nobody reads', async () => {
+  const world = await GroupWorld.start({ 'offsets.retention.minutes': '60' });
+  const member = new ConsumerClient(world);
+  await member.beat();
+  await world.commit(1, {
+    memberId: member.memberId,
+    generationIdOrMemberEpoch: member.epoch,
+    topics: [topicToCommit('logs', 0, 1), topicToCommit('other', 0, 1)],
+  });
+  await beatAll([member], 125, MINUTE_MS / 2);
+  assert.deepEqual([await world.committed('logs'), await world.committed('other')], [1, -1]);
+  await member.leave();
+  await world.clock.advance(30 * MINUTE_MS);
+  await world.restart();
+  await world.clock.advance(20 * MINUTE_MS);
+  assert.equal(await world.committed(), 1);
+  await world.clock.advance(20 * MINUTE_MS);
+  assert.equal(await world.committed(), -1);
+  await world.restart();
+  assert.deepEqual(world.groups.list([], []).groups, []);
 });
 
 test('a stable group loses only old offsets of topics that it does not read', async () => {

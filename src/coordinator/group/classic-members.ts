@@ -47,6 +47,10 @@ export class ClassicMembers {
     if (!subscription?.topics.every(({ length }) => length <= NAME_CHARS_MAX)) {
       return joinError('INVALID_REQUEST', memberId);
     }
+    // Ids are made before the first join and kept nowhere; but who has partitions was here, was put out, and has yet to learn it.
+    if (memberId !== '' && !group.members.has(memberId) && subscription.owned.size > 0) {
+      return joinError('UNKNOWN_MEMBER_ID', memberId);
+    }
     const place = placeOf(group, request, context, this.env.config.get('group.consumer.max.size'));
     if ('error' in place) return joinError(place.error, memberId);
     if (memberId === '' && instanceId === null && context.idBeforeJoin) {

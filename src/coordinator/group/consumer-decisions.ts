@@ -338,6 +338,10 @@ export function decideRemoval(
     members.delete(memberId);
     records.push(...tombstonesOfMember(group.id, memberId));
   }
-  records.push(...decideEpoch(group, members, true, context).records);
+  const { epoch, records: bumped } = decideEpoch(group, members, true, context);
+  records.push(...bumped);
+  // Nobody is left to be given anything, and the log says since when: the group's offsets age from now on.
+  if (members.size === 0)
+    records.push({ type: 'target', group: group.id, value: { epoch, timestampMs: context.nowMs } });
   return records;
 }

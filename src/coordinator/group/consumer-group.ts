@@ -31,6 +31,8 @@ export class ConsumerGroup {
   /** Of the topics that the group reads, as the current epoch knows them. */
   metadataHash = 0;
   assignmentEpoch = 0;
+  /** When the assignment's epoch came, in wall-clock milliseconds: of a group that is empty, when it became so. 0 where the log does not say. */
+  assignedAtMs = 0;
   readonly members = new Map<string, ConsumerMember>();
   /** What each member shall have in the assignment's epoch. */
   readonly targets = new Map<string, Assignment>();
@@ -81,6 +83,7 @@ export class ConsumerGroup {
         return;
       case 'target':
         this.assignmentEpoch = record.value?.epoch ?? 0;
+        this.assignedAtMs = record.value?.timestampMs ?? 0;
         return;
       case 'member-target':
         if (record.value) this.targets.set(record.memberId, record.value);

@@ -10,7 +10,7 @@
  * ```
  */
 import type { BrokerConfig } from '../../config/load.js';
-import { NO_PARTITIONS } from './assignment.js';
+import { type Assignment, NO_PARTITIONS, together, without } from './assignment.js';
 import { ClassicGroup } from './classic-group.js';
 import { sortedOnce } from './consumer-decisions.js';
 import type { ConsumerGroup } from './consumer-group.js';
@@ -35,7 +35,7 @@ function allows(config: Pick<BrokerConfig, 'get'>, direction: 'upgrade' | 'downg
 
 /**
  * The records that make the classic `group`, which has members, a consumer group with the same ones; a sentence where it
- * has to stay what it is. Everyone keeps what the last leader gave it.
+ * has to stay what it is. Everyone keeps what the last leader gave it; who has not asked for that yet, what it has as well.
  */
 export function decideUpgrade(
   group: ClassicGroup,
@@ -44,13 +44,15 @@ export function decideUpgrade(
   if (!allows(config, 'upgrade')) return 'group.consumer.migration.policy does not allow it to become one';
   if (!group.isConsumerGroup) return 'its members are no consumers';
   if (group.members.size > config.get('group.consumer.max.size')) return 'it has too many members to become one';
-  const epoch = group.generation;
+  const generation = group.generation;
   const records: GroupRecord[] = group.tombstones();
   const subscribed = new Set<string>();
+  let given = NO_PARTITIONS;
   for (const classicMember of group.members.values()) {
-    const member = upgraded(classicMember, group, topics);
+    const member = upgraded(classicMember, group, topics, given);
     if (member === null) return `member ${classicMember.id} says in no known way what it reads`;
     for (const topic of member.topicNames) subscribed.add(topic);
+    given = together(given, member.assigned);
     const of = { group: group.id, memberId: member.id };
     records.push(
       { type: 'member', ...of, value: subscriptionOf(member) },
@@ -58,19 +60,35 @@ export function decideUpgrade(
       { type: 'current', ...of, value: currentOf(member) },
     );
   }
+  // What the last leader gave may be no whole assignment: then the group's next epoch asks for one at once.
+  const isSettled = group.state === 'Stable' && group.pendingSyncs.size === 0 && isWhole(given, subscribed, topics);
+  const epoch = isSettled ? generation : generation + 1;
   records.push(
     { type: 'epoch', group: group.id, value: { epoch, metadataHash: hashOf(subscribed, topics) } },
-    { type: 'target', group: group.id, value: { epoch, timestampMs: nowMs } },
+    { type: 'target', group: group.id, value: { epoch: generation, timestampMs: nowMs } },
   );
   return records;
 }
 
-function upgraded(member: Member, group: ClassicGroup, topics: GroupTopics): ConsumerMember | null {
+/** Whether every partition of the subscribed topics is somebody's. */
+function isWhole(given: Assignment, subscribed: ReadonlySet<string>, topics: GroupTopics): boolean {
+  for (const name of subscribed) {
+    const topic = topics.get(name);
+    if (topic && (given.get(topic.id)?.size ?? 0) < topic.partitions.length) return false;
+  }
+  return true;
+}
+
+/** `taken`: what others have already. */
+function upgraded(member: Member, group: ClassicGroup, topics: GroupTopics, taken: Assignment): ConsumerMember | null {
   const { id, instanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = member;
   const chosen = protocols.find(({ name }) => name === group.protocol) ?? protocols[0];
   const subscription = readSubscription(chosen.metadata, topics);
-  const assigned = readAssignment(member.assignment, topics);
-  if (subscription === null || assigned === null) return null;
+  const given = readAssignment(member.assignment, topics);
+  if (subscription === null || given === null) return null;
+  // A cooperative member goes on with what it had until it hears what it has now.
+  const kept = group.pendingSyncs.has(id) ? without(subscription.owned, taken) : NO_PARTITIONS;
+  const assigned = together(given, kept);
   return {
     ...{ id, instanceId, clientId, clientHost, rebalanceTimeoutMs, assigned },
     rackId: subscription.rackId,

@@ -267,8 +267,9 @@ function isExpired(
 ): boolean {
   let sinceMs = commitTimestampMs;
   if (group instanceof ConsumerGroup) {
-    // When it became empty is in none of its records: only what nobody reads ages, from its commit.
     if (group.isSubscribedTo(topic)) return false;
+    // Kafka counts from the commit here, and takes the offsets of a group that had nothing to commit for long once it is empty.
+    if (group.state === 'Empty') sinceMs = Math.max(commitTimestampMs, group.assignedAtMs);
   } else if (group instanceof ClassicGroup && group.protocolType !== null) {
     if (group.state === 'Empty') {
       // What was committed later, by an administrator for one, has its full time too.
