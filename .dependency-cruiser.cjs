@@ -11,7 +11,7 @@ const rooms = {
   metrics: ['base'],
   log: ['base', 'config', 'record'],
   shard: ['base', 'config', 'record', 'ring', 'log', 'metrics'],
-  partition: ['base', 'config', 'record', 'ring', 'metrics'],
+  partition: ['base', 'config', 'record', 'ring', 'metrics', 'log/log-directories'],
   metadata: ['base', 'config', 'record', 'partition', 'metrics'],
   coordinator: ['base', 'config', 'protocol', 'record', 'metadata', 'partition', 'metrics'],
   handlers: ['base', 'config', 'protocol', 'record', 'metadata', 'partition', 'coordinator'],

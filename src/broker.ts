@@ -14,8 +14,8 @@ import { FetchSessions } from './handlers/fetch-sessions.js';
 import type { Services } from './handlers/handler.js';
 import { handlers } from './handlers/handlers.js';
 import type { HttpServer, Readiness } from './http/http-server.js';
-import { type ClaimedDirectory, claimDataDirectory } from './log/data-directory.js';
 import { nodeFileSystem } from './log/file-system.js';
+import { LogDirectories, type LogDirectory } from './log/log-directories.js';
 import { GroupConfigs } from './metadata/group-configs.js';
 import { catalogueLogConfig, OFFSETS_TOPIC, SHARE_STATE_TOPIC } from './metadata/internal-topics.js';
 import { ProducerIds } from './metadata/producer-ids.js';
@@ -28,6 +28,7 @@ import type { Backpressure } from './network/backpressure.js';
 import { createDispatch, type Dispatch } from './network/dispatch.js';
 import { limitsFrom, Server } from './network/server.js';
 import type { InternalLog } from './partition/internal-log.js';
+import { awaitMissing } from './partition/missing-directories.js';
 import { PartitionClient } from './partition/partition-client.js';
 import { PartitionInternalLog } from './partition/partition-internal-log.js';
 import { Purgatory } from './partition/purgatory.js';
@@ -61,7 +62,8 @@ function dialled(host: string): string {
 
 /** What a started broker consists of; made in `start`, taken apart in `close`. */
 interface Running {
-  readonly directory: ClaimedDirectory;
+  readonly clusterId: string;
+  readonly directories: LogDirectories;
   readonly partitions: PartitionClient;
   readonly segmentFiles: SegmentFiles;
   readonly sideJobs: SideJobs;
@@ -143,7 +145,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   get dataDirectories(): readonly string[] {
-    return this.running === null ? this.options.config.dataDirectories : [this.running.directory.path];
+    const { running } = this;
+    return running === null ? this.options.config.dataDirectories : running.directories.all.map(({ path }) => path);
   }
 
   get durability(): string {
@@ -151,7 +154,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   }
 
   get clusterId(): string {
-    return this.running?.directory.clusterId ?? '';
+    return this.running?.clusterId ?? '';
   }
 
   /**
@@ -236,24 +239,29 @@ export class Broker extends EventEmitter<BrokerEvents> {
   private async build(gate: Gate, segmentFiles: SegmentFiles): Promise<Running> {
     const { config } = this.options;
     const { logger, clock } = this;
-    const directory = claimDataDirectory(nodeFileSystem, config.dataDirectories[0], {
-      nodeId: config.nodeId,
-      clusterId: config.get('cluster.id'),
-    });
+    const directories = new LogDirectories(
+      {
+        files: nodeFileSystem,
+        logger,
+        nodeId: config.nodeId,
+        clusterId: config.get('cluster.id'),
+        catalogueFolder: `${CATALOGUE_TOPIC}-0`,
+      },
+      config.dataDirectories,
+    );
+    const { clusterId } = directories.claimFirst();
     let fatal: string | null = null;
     const compaction = config.compaction;
     const sideJobs = createSideJobs(SIDE_JOB_ENTRY, compaction?.threads ?? 0, logger);
-    if (directory.garbage.length > 0) void sideJobs.delete(directory.garbage);
     const partitions = new PartitionClient({
       shardEntry: SHARD_ENTRY,
       shards: this.shardCount,
       ringBytes: config.get('ring.bytes'),
-      dataDirectory: directory.path,
+      directories,
       openFilesMax: Math.ceil(OPEN_FILES_MAX / this.shardCount),
       retentionCheckMs: config.get('log.retention.check.interval.ms'),
       compaction,
       budgetBytes: config.get('log.budget.bytes'),
-      earlier: directory,
       clock,
       logger,
       metrics: this.counted,
@@ -272,12 +280,27 @@ export class Broker extends EventEmitter<BrokerEvents> {
         topicId: ZERO_UUID,
         index: 0,
         config: catalogueLogConfig(config),
+        directoryId: null,
       });
       const topics = new TopicRegistry({ config, log: internalLog(catalogue), partitions, logger, clock });
       await topics.replay();
-      if (!directory.clean) await topics.raiseNodeEpoch();
+      directories.claimOthers(topics.knownLogDirs);
+      for (const { claimed } of directories.all) {
+        if (claimed !== null && claimed.garbage.length > 0) void sideJobs.delete(claimed.garbage);
+      }
+      if (!directories.clean) await topics.raiseNodeEpoch();
       partitions.leaderEpoch = topics.nodeEpoch;
+      if (directories.all.length > 1) await topics.rememberLogDirs(directories.paths());
       await topics.open();
+      for (const [reason, count] of partitions.absences()) logger.error({ partitions: count }, `off line: ${reason}`);
+      awaitMissing(directories, clock, sideJobs.probe, (directory) => {
+        this.welcome(directory, { directories, topics, partitions, sideJobs }).catch((error: unknown) => {
+          logger.error(
+            { err: error, folder: directory.path },
+            'what lives in the folder comes back with the next start',
+          );
+        });
+      });
       await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
       const purgatory = new Purgatory(partitions, clock);
       const groupConfigs = new GroupConfigs(topics.catalogue, () => topics.config, logger);
@@ -313,7 +336,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         get config() {
           return topics.config;
         },
-        clusterId: directory.clusterId,
+        clusterId,
         clock,
         logger,
         topics,
@@ -332,27 +355,44 @@ export class Broker extends EventEmitter<BrokerEvents> {
       gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
       this.counted.collect(topicCollector(topics, partitions));
       this.counted.collect(topicDiskCollector(topics, partitions, clock));
-      partitions.watchBudget();
+      partitions.watchBudgets();
       const fallenGroups = new FallenGroups({ clock, logger, topics, partitions, groups: () => groups.allGroups() });
       this.counted.collect(fallenGroups.collect);
       fallenGroups.begin();
       logger.info(
         {
           tookMs: Math.round(clock.monotonicMs() - this.startedAtMs),
-          clean: directory.clean,
+          clean: directories.clean,
           leaderEpoch: topics.nodeEpoch,
         },
         'the broker serves',
       );
-      return { directory, partitions, segmentFiles, sideJobs, topics, groups, shares, purgatory, fallenGroups };
+      return {
+        ...{ clusterId, directories, partitions, segmentFiles, sideJobs, topics, groups, shares, purgatory },
+        fallenGroups,
+      };
     } catch (error) {
       await partitions.terminate();
       await sideJobs.close();
       segmentFiles.close();
-      directory.release(false, null);
+      directories.release(false, null);
       // What stood still because its shard died says little; what killed the shard does.
       throw fatal === null ? error : new Error(`The broker cannot start: ${fatal}.`, { cause: error });
     }
+  }
+
+  /** A folder that was missing is there: its partitions serve, with an epoch that says whether its last owner crashed. */
+  private async welcome(
+    directory: LogDirectory,
+    { directories, topics, partitions, sideJobs }: Pick<Running, 'directories' | 'topics' | 'partitions' | 'sideJobs'>,
+  ): Promise<void> {
+    const { claimed } = directory;
+    if (claimed === null) return;
+    if (claimed.garbage.length > 0) void sideJobs.delete(claimed.garbage);
+    if (!claimed.clean) await topics.raiseNodeEpoch();
+    partitions.leaderEpoch = topics.nodeEpoch;
+    partitions.welcome(directory);
+    await topics.rememberLogDirs(directories.paths());
   }
 
   private patience(done: Promise<unknown>, ms: number): Promise<void> {
@@ -394,7 +434,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
     // The folder is given back when nothing of ours writes there any more.
     await running.sideJobs.close();
     running.segmentFiles.close();
-    running.directory.release(failure === null, running.partitions.progress());
+    const { directories, partitions } = running;
+    directories.release(failure === null, (directory) => partitions.progress(directory));
   }
 
   private async fail(reason: string): Promise<void> {
@@ -409,7 +450,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await running.partitions.terminate();
       await running.sideJobs.close();
       running.segmentFiles.close();
-      running.directory.release(false, running.partitions.progress());
+      const { directories, partitions } = running;
+      directories.release(false, (directory) => partitions.progress(directory));
     })();
     try {
       await this.closing;

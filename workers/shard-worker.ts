@@ -25,7 +25,6 @@ const shard = new Shard({
   files: nodeFileSystem,
   clock: systemClock,
   flushTimes: new Histogram(instruments.millrace_fsync_seconds.bounds, data.flushTimes),
-  dataDirectory: data.dataDirectory,
   openFilesMax: data.openFilesMax,
   retentionCheckMs: data.retentionCheckMs,
 });

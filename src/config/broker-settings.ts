@@ -39,7 +39,10 @@ export const brokerSettings = {
     default: null,
     doc: 'Where metrics and health are asked for over HTTP, as host:port; a port alone is reached from this machine only. Not set: nowhere.',
   }),
-  'log.dirs': list({ default: null, doc: 'Data folders. Not set: log.dir.' }),
+  'log.dirs': list({
+    default: null,
+    doc: 'Data folders, one per disk; each partition lives in one of them. Not set: log.dir.',
+  }),
   'log.dir': string({ default: './millrace-data', doc: 'The data folder where log.dirs is not set.' }),
   'log.level': choice({
     words: ['silent', 'error', 'warn', 'info', 'debug'],
@@ -221,7 +224,7 @@ export const brokerSettings = {
     default: null,
     defaultName: '80 % of what is free at the first start',
     min: 0,
-    doc: 'What all logs together may take: the oldest segments of all topics are evicted first. 0 is no budget. Never evicted: internal and compacted topics, and those whose own retention.ms and retention.bytes are both -1.',
+    doc: 'What all logs of a folder of log.dirs together may take: the oldest segments of all topics are evicted first. 0 is no budget. Never evicted: internal and compacted topics, and those whose own retention.ms and retention.bytes are both -1.',
   }),
   'log.cleaner.enable': boolean({
     default: true,

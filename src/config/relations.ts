@@ -1,4 +1,5 @@
 /** Settings that must fit each other: each limit knows its neighbours. Checked once, at start. */
+import { resolve } from 'node:path';
 import type { BrokerConfig } from './broker-config.js';
 import type { BrokerSettingName } from './broker-settings.js';
 import { ConfigError } from './config-error.js';
@@ -131,7 +132,9 @@ function checkHeartbeats(config: BrokerConfig): void {
 function checkFolders(config: BrokerConfig): void {
   const folders = config.dataDirectories;
   if (folders.length === 0 || folders.includes('')) refuse(config, 'log.dirs', 'must name a folder');
-  if (folders.length > 1) refuse(config, 'log.dirs', 'must name one folder: data is kept in one');
+  if (new Set(folders.map((folder) => resolve(folder))).size < folders.length) {
+    refuse(config, 'log.dirs', 'must name each folder once');
+  }
 }
 
 /** Throws a {@link ConfigError} on what cannot work; returns sentences about what works otherwise than it looks. */

@@ -1,5 +1,4 @@
-/** DescribeLogDirs: bytes on disk of each partition. Main thread. */
-import { resolve } from 'node:path';
+/** DescribeLogDirs: the data folders, and bytes on disk of each partition. Main thread. */
 import { KafkaError } from '../base/kafka-error.js';
 import type { Topic } from '../metadata/topic.js';
 import type { PartitionHandle } from '../partition/partitions.js';
@@ -10,6 +9,7 @@ import { handler, type Services } from './handler.js';
 type Answer = ResponseOf<typeof describeLogDirs>;
 
 interface Sized {
+  readonly logDir: string;
   readonly partitionIndex: number;
   readonly partitionSize: number;
   readonly offsetLag: number;
@@ -23,13 +23,14 @@ export const describeLogDirsHandler = handler(describeLogDirs, async (request, _
       partitions: (await Promise.all(handles.map((handle) => sized(handle, services)))).filter((size) => size !== null),
     })),
   );
-  const [first, ...others] = services.topics.config.dataDirectories.map((directory) => resolve(directory));
-  return {
-    results: [
-      { errorCode: 'NONE', logDir: first, topics: topics.filter(({ partitions }) => partitions.length > 0) },
-      ...others.map((logDir) => ({ errorCode: 'NONE' as const, logDir, topics: [] })),
-    ],
-  };
+  const results = services.partitions.logDirectories().map(({ path, trouble }) => ({
+    errorCode: trouble === null ? ('NONE' as const) : ('KAFKA_STORAGE_ERROR' as const),
+    logDir: path,
+    topics: topics
+      .map(({ name, partitions }) => ({ name, partitions: partitions.filter(({ logDir }) => logDir === path) }))
+      .filter(({ partitions }) => partitions.length > 0),
+  }));
+  return { results };
 });
 
 function wanted(
@@ -45,9 +46,11 @@ function wanted(
 
 /** null for a partition that is offline at the moment: it has no size that anybody could tell. */
 async function sized(handle: PartitionHandle, { partitions, logger }: Services): Promise<Sized | null> {
+  const { logDirectory: logDir } = handle;
+  if (logDir === null) return null;
   try {
     const partitionSize = await partitions.sizeBytes(handle);
-    return { partitionIndex: handle.index, partitionSize, offsetLag: 0, isFutureKey: false };
+    return { logDir, partitionIndex: handle.index, partitionSize, offsetLag: 0, isFutureKey: false };
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     logger.warn({ err: error, topic: handle.topic, partition: handle.index }, 'the size of a partition cannot be told');

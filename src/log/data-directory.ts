@@ -1,5 +1,5 @@
 /**
- * The data folder as a whole: who owns it, whose it is, and how the last run left it. Main thread, at start and stop only.
+ * A data folder as a whole: who owns it, whose it is, and how the last run left it. Main thread, at start and stop only.
  *
  * ```
  *  meta.properties        Kafka's: cluster id, node id          millrace.properties   ours: on-disk version, with a checksum
@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { lockFile } from '../base/libc.js';
 import type { Offset } from '../base/units.js';
-import { randomUuid } from '../base/uuid.js';
+import { randomUuid, type Uuid } from '../base/uuid.js';
 import { crc32c } from '../record/crc32c.js';
 import {
   FIRST_DIRTY_FILE,
@@ -33,6 +33,8 @@ import type { FileSystem } from './file-system.js';
 import { codeOf } from './storage-error.js';
 
 const OUR_PROPERTIES_FILE = 'millrace.properties';
+/** There as long as the disk that was claimed is mounted. */
+export const CLAIM_MARK_FILE = OUR_PROPERTIES_FILE;
 const LOCK_FILE = '.lock';
 const OWNER_FILE = 'millrace.pid';
 /** Raised when an older broker could no longer read what a newer one writes. */
@@ -43,11 +45,39 @@ const DELETED_FOLDER = /^.+\.[\w-]{22}-delete$/;
 /** The folder cannot be used; the message is one sentence for the operator. */
 export class DataDirectoryError extends Error {
   override name = 'DataDirectoryError';
+
+  constructor(
+    message: string,
+    /** True where the disk is to blame, which may come back; false where the folder is somebody else's, or says what it may not. */
+    readonly curable: boolean,
+  ) {
+    super(message);
+  }
+}
+
+/** What an earlier owner wrote about a folder. */
+export interface InspectedDirectory {
+  readonly path: string;
+  /** null where the folder is fresh. */
+  readonly meta: MetaProperties | null;
+  /** The id of the folder that holds the catalogue of what lies here; null where it is this one. */
+  readonly catalogueIn: Uuid | null;
+}
+
+export interface DirectoryIdentity {
+  readonly nodeId: number;
+  /** null: a fresh folder begins a cluster of its own. */
+  readonly clusterId: string | null;
+  /** The id of the folder that holds the catalogue, null for that one itself. */
+  readonly catalogueIn: Uuid | null;
 }
 
 export interface ClaimedDirectory {
   readonly path: string;
   readonly clusterId: string;
+  readonly directoryId: Uuid;
+  /** What was in it. */
+  readonly names: ReadonlySet<string>;
   /** True where the last owner closed every log. */
   readonly clean: boolean;
   /** By `topic partition`. */
@@ -73,17 +103,14 @@ export interface DirectoryProgress {
  * Takes the folder for this process, making it where it does not exist. Touches nothing before it is known to be ours.
  * @throws DataDirectoryError
  */
-export function claimDataDirectory(
-  files: FileSystem,
-  folder: string,
-  identity: { nodeId: number; clusterId: string | null },
-): ClaimedDirectory {
-  const path = resolve(folder);
-  const existing = inspect(files, path);
+export function claimDataDirectory(files: FileSystem, folder: string, identity: DirectoryIdentity): ClaimedDirectory {
+  const inspected = inspectDataDirectory(files, folder);
+  const { path, meta: existing } = inspected;
+  checkIdentity(inspected, identity);
   try {
     files.mkdir(path);
   } catch (error) {
-    throw new DataDirectoryError(`The data folder ${path} cannot be made: ${(error as Error).message}.`);
+    throw new DataDirectoryError(`The data folder ${path} cannot be made: ${(error as Error).message}.`, true);
   }
   const lockFd = lock(files, path);
   try {
@@ -93,7 +120,8 @@ export function claimDataDirectory(
       directoryId: randomUuid(),
     };
     if (existing === null) {
-      files.writeFileAtomically(join(path, OUR_PROPERTIES_FILE), Buffer.from(ourProperties(ON_DISK_VERSION)));
+      const ours = ourProperties(ON_DISK_VERSION, identity.catalogueIn);
+      files.writeFileAtomically(join(path, OUR_PROPERTIES_FILE), Buffer.from(ours));
       writeMetaProperties(files, path, meta);
     }
     // A checkpoint that cannot be read counts as none: then every log is scanned from its start.
@@ -105,6 +133,8 @@ export function claimDataDirectory(
     return {
       path,
       clusterId: meta.clusterId,
+      directoryId: meta.directoryId,
+      names: new Set(found),
       // A fresh folder has nothing to scan; one that only lost its name has.
       clean:
         (existing === null && !found.some((name) => PARTITION_FOLDER.test(name))) ||
@@ -126,7 +156,7 @@ export function claimDataDirectory(
   } catch (error) {
     files.close(lockFd);
     if (error instanceof DataDirectoryError) throw error;
-    throw new DataDirectoryError(`The data folder ${path} cannot be used: ${(error as Error).message}.`);
+    throw new DataDirectoryError(`The data folder ${path} cannot be used: ${(error as Error).message}.`, true);
   }
 }
 
@@ -145,44 +175,69 @@ export function writeProgress(files: FileSystem, path: string, progress: Iterabl
   writeOffsetCheckpoint(files, path, FIRST_DIRTY_FILE, firstDirty);
 }
 
-/** What an earlier owner wrote about the folder, null where it is fresh. Only reads. */
-function inspect(files: FileSystem, path: string): MetaProperties | null {
+/** Reads what an earlier owner wrote about the folder, and changes nothing. @throws DataDirectoryError */
+export function inspectDataDirectory(files: FileSystem, folder: string): InspectedDirectory {
+  const path = resolve(folder);
   try {
     const ours = readTextFile(files, join(path, OUR_PROPERTIES_FILE));
-    if (ours !== null) checkVersion(ours, path);
+    const catalogueIn = ours === null ? null : readOurProperties(ours, path);
     const meta = readMetaProperties(files, path);
     if (meta !== null && ours === null) {
       throw new DataDirectoryError(
         `The data folder ${path} belongs to Apache Kafka (it has ${META_PROPERTIES_FILE} and no ${OUR_PROPERTIES_FILE}); choose another with log.dirs.`,
+        false,
       );
     }
-    return meta;
+    return { path, meta, catalogueIn };
   } catch (error) {
     if (error instanceof DataDirectoryError) throw error;
     if (codeOf(error) === 'ENOTDIR')
-      throw new DataDirectoryError(`The data folder ${path} is not a folder; choose another with log.dirs.`);
+      throw new DataDirectoryError(`The data folder ${path} is not a folder; choose another with log.dirs.`, true);
     const reason = (error as Error).message.replace(/\.$/, '');
-    throw new DataDirectoryError(`The data folder ${path} cannot be read: ${reason}.`);
+    throw new DataDirectoryError(`The data folder ${path} cannot be read: ${reason}.`, true);
   }
 }
 
-function ourProperties(version: number): string {
-  const line = `version=${version}\n`;
-  return `${line}crc32c=${crc32c(Buffer.from(line)).toString(16)}\n`;
+/** Folders of different brokers must not be mixed: each has partitions that the other's catalogue knows nothing of. */
+function checkIdentity({ path, meta, catalogueIn }: InspectedDirectory, identity: DirectoryIdentity): void {
+  if (meta === null) return;
+  if (catalogueIn !== identity.catalogueIn) {
+    const whose = catalogueIn === null ? 'has a catalogue of its own' : `belongs to the one with id ${catalogueIn}`;
+    throw new DataDirectoryError(
+      `The data folder ${path} ${whose}, so it cannot be served together with the others; name the folders of one broker in log.dirs.`,
+      false,
+    );
+  }
+  if (catalogueIn !== null && meta.clusterId !== identity.clusterId) {
+    throw new DataDirectoryError(
+      `The data folder ${path} is of cluster ${meta.clusterId}, the catalogue of cluster ${identity.clusterId}; name the folders of one broker in log.dirs.`,
+      false,
+    );
+  }
 }
 
-function checkVersion(text: string, path: string): void {
+function ourProperties(version: number, catalogueIn: Uuid | null): string {
+  const lines = `version=${version}\n${catalogueIn === null ? '' : `catalogue=${catalogueIn}\n`}`;
+  return `${lines}crc32c=${crc32c(Buffer.from(lines)).toString(16)}\n`;
+}
+
+/** Returns where the catalogue is, null for here. */
+function readOurProperties(text: string, path: string): Uuid | null {
   const version = Number(/^version=(\d+)$/m.exec(text)?.[1]);
-  if (text !== ourProperties(version)) {
+  const catalogueIn = /^catalogue=(\S+)$/m.exec(text)?.[1] ?? null;
+  if (text !== ourProperties(version, catalogueIn)) {
     throw new DataDirectoryError(
-      `${join(path, OUR_PROPERTIES_FILE)} is damaged; put "version=${ON_DISK_VERSION}" right from a backup or remove the file together with ${META_PROPERTIES_FILE}.`,
+      `${join(path, OUR_PROPERTIES_FILE)} is damaged; put it right from a backup or remove the file together with ${META_PROPERTIES_FILE}.`,
+      false,
     );
   }
   if (version > ON_DISK_VERSION) {
     throw new DataDirectoryError(
       `The data folder ${path} was written by a newer Millrace (on-disk version ${version}, this one knows up to ${ON_DISK_VERSION}); start that one, or choose another folder.`,
+      false,
     );
   }
+  return catalogueIn;
 }
 
 /** fcntl keeps other processes and Apache Kafka out; the owner file tells who it is, and guards where fcntl cannot be had. */
@@ -199,13 +254,14 @@ function lock(files: FileSystem, path: string): number {
   } catch (error) {
     if (fd >= 0) files.close(fd);
     if (error instanceof DataDirectoryError) throw error;
-    throw new DataDirectoryError(`The data folder ${path} cannot be written: ${(error as Error).message}.`);
+    throw new DataDirectoryError(`The data folder ${path} cannot be written: ${(error as Error).message}.`, true);
   }
 }
 
 function inUse(path: string, by: string): DataDirectoryError {
   return new DataDirectoryError(
     `The data folder ${path} is in use${by}; stop that broker, or choose another folder with log.dirs.`,
+    false,
   );
 }
 

@@ -7,7 +7,7 @@ import { PARTITION_METADATA_FILE, readPartitionTopicId, writePartitionTopicId } 
 import type { FileSystem } from './file-system.js';
 import type { FlushSet } from './flush-set.js';
 import { snapshotPathAt } from './log-folder.js';
-import { onDisk } from './storage-error.js';
+import { onDisk, StorageError } from './storage-error.js';
 
 /** Longest name of a folder on the file systems in use. */
 const NAME_BYTES_MAX = 255;
@@ -24,6 +24,8 @@ export class PartitionFolder {
     private readonly files: FileSystem,
     readonly path: string,
     private readonly topicId: Uuid,
+    /** A file that is there as long as the disk is on which the folder belongs; null where nobody says so. */
+    private readonly claimMark: string | null = null,
   ) {}
 
   /**
@@ -40,7 +42,11 @@ export class PartitionFolder {
   /** The folder and what belongs beside the segments are there. Made durable by the next flush, not by itself. */
   makeReady(): void {
     if (this.isReady) return;
-    const { files, path } = this;
+    const { files, path, claimMark } = this;
+    // Where a disk went away there may be an empty folder, on another one: what was put there would be lost to the next start.
+    if (claimMark !== null && !files.exists(path) && !files.exists(claimMark)) {
+      throw new StorageError(`${dirname(path)} is not the data folder that it was: is its disk mounted?`, path);
+    }
     if (files.mkdir(path)) this.parentHasNewEntry = true;
     if (!files.exists(join(path, PARTITION_METADATA_FILE))) {
       writePartitionTopicId(files, path, this.topicId);

@@ -57,6 +57,8 @@ export interface PartitionLogOptions {
   /** `<data folder>/<topic>-<partition>` */
   readonly directory: string;
   readonly topicId: Uuid;
+  /** See {@link PartitionFolder}. */
+  readonly claimMark?: string;
   readonly config: LogConfig;
   /** Stamped on everything that is appended; raised to the log's own last epoch where that is higher. */
   readonly leaderEpoch: LeaderEpoch;
@@ -101,7 +103,7 @@ export class PartitionLog {
     this.clock = options.clock;
     this.openFiles = options.openFiles;
     this.log = options.log;
-    this.folder = new PartitionFolder(options.files, options.directory, options.topicId);
+    this.folder = new PartitionFolder(options.files, options.directory, options.topicId, options.claimMark);
     this.progress = new FlushProgress(this.segments, options.openFiles);
     this.config = options.config;
     this.epoch = options.leaderEpoch;

@@ -9,6 +9,8 @@ export type SideJob =
   | { readonly kind: 'flush'; readonly path: string }
   /** Where the logs of a data folder stand, so that a start after a crash scans less. */
   | { readonly kind: 'checkpoint'; readonly directory: string; readonly progress: readonly DirectoryProgress[] }
+  /** Fails where the folder cannot be had. */
+  | { readonly kind: 'probe'; readonly directory: string }
   | { readonly kind: 'delete'; readonly paths: readonly string[] }
   /** Brings a range of a file into the page cache, so that sending it blocks nobody. */
   | { readonly kind: 'readAhead'; readonly path: string; readonly position: number; readonly length: number };
@@ -28,6 +30,11 @@ export function runSideJob(job: SideJob): void {
   }
   if (job.kind === 'checkpoint') {
     writeProgress(nodeFileSystem, job.directory, job.progress);
+    return;
+  }
+  if (job.kind === 'probe') {
+    nodeFileSystem.mkdir(job.directory);
+    nodeFileSystem.readdir(job.directory);
     return;
   }
   if (job.kind === 'delete') {

@@ -4,6 +4,8 @@
  *
  *     key                value
  *     topic/<topic id>   {"type":"topic","version":1,"name":…,"id":…,"partitions":…,"internal":…,"configs":{…},"deleting":…}
+ *                        version 2, where there are several log.dirs, has "elsewhere":{<folder's id>:[index,…]}, too
+ *     log-dirs           {"type":"log-dirs","version":1,"paths":{<folder's id>:…}}
  *     broker-configs     {"type":"broker-configs","version":1,"configs":{…}}
  *     group/<group id>   {"type":"group","version":1,"group":…,"configs":{…}}
  *     producer-ids       {"type":"producer-ids","version":1,"reservedBelow":…}
@@ -16,7 +18,7 @@ import type { InternalRecord } from '../partition/internal-log.js';
 
 export interface TopicRecord {
   readonly type: 'topic';
-  readonly version: 1;
+  readonly version: 1 | 2;
   readonly name: string;
   readonly id: Uuid;
   /** How many partitions: indexes 0 to partitions - 1. */
@@ -26,6 +28,15 @@ export interface TopicRecord {
   readonly configs: Readonly<Record<string, string>>;
   /** The topic is gone for clients; its files may still be there. A tombstone follows once they are out of the way. */
   readonly deleting: boolean;
+  /** Indexes of partitions that live in other data folders than the catalogue's, by the folder's id. Only in version 2. */
+  readonly elsewhere?: Readonly<Record<Uuid, readonly number[]>>;
+}
+
+/** Where the folders were last that partitions live in: for sentences, and for knowing an empty one that stands in their place. */
+export interface LogDirsRecord {
+  readonly type: 'log-dirs';
+  readonly version: 1;
+  readonly paths: Readonly<Record<Uuid, string>>;
 }
 
 export interface BrokerConfigsRecord {
@@ -57,17 +68,19 @@ export interface NodeEpochRecord {
 
 export type CatalogueRecord =
   | TopicRecord
+  | LogDirsRecord
   | BrokerConfigsRecord
   | GroupConfigsRecord
   | ProducerIdsRecord
   | NodeEpochRecord;
 
-const KNOWN_VERSION: Readonly<Record<CatalogueRecord['type'], number>> = {
-  topic: 1,
-  'broker-configs': 1,
-  group: 1,
-  'producer-ids': 1,
-  'node-epoch': 1,
+const KNOWN_VERSIONS: Readonly<Record<CatalogueRecord['type'], readonly number[]>> = {
+  topic: [1, 2],
+  'log-dirs': [1],
+  'broker-configs': [1],
+  group: [1],
+  'producer-ids': [1],
+  'node-epoch': [1],
 };
 
 export function topicKey(id: Uuid): string {
@@ -76,6 +89,28 @@ export function topicKey(id: Uuid): string {
 
 export function groupKey(group: string): string {
   return `group/${group}`;
+}
+
+/** The folder that each partition lives in, by its id; null for the catalogue's own. */
+export function homesOf({ partitions, elsewhere = {} }: TopicRecord): (Uuid | null)[] {
+  const homes = new Array<Uuid | null>(partitions).fill(null);
+  for (const [id, indexes] of Object.entries(elsewhere)) for (const index of indexes) homes[index] = id;
+  return homes;
+}
+
+/** The record with partitions that live in `homes`, as {@link homesOf} tells them. */
+export function withHomes(record: TopicRecord, homes: readonly (Uuid | null)[]): TopicRecord {
+  const elsewhere: Record<Uuid, number[]> = {};
+  for (const [index, id] of homes.entries()) {
+    if (id === null) continue;
+    elsewhere[id] ??= [];
+    elsewhere[id].push(index);
+  }
+  const { elsewhere: _before, ...rest } = record;
+  const partitions = homes.length;
+  // An older release, which would look for them in the wrong place, refuses to start.
+  if (Object.keys(elsewhere).length > 0) return { ...rest, version: 2, partitions, elsewhere };
+  return { ...rest, version: 1, partitions };
 }
 
 /** `record` null writes a tombstone. */
@@ -89,7 +124,7 @@ export function decodeCatalogueRecord(record: InternalRecord): { key: string; re
   const key = record.key.toString('utf8');
   if (record.value === null) return { key, record: null };
   const value = JSON.parse(record.value.toString('utf8')) as CatalogueRecord;
-  if (KNOWN_VERSION[value.type] !== value.version) {
+  if (!KNOWN_VERSIONS[value.type]?.includes(value.version)) {
     throw new Error(
       `The catalogue holds a record '${key}' of type '${value.type}' version ${value.version}, which this release does not know; start the newer release that wrote it.`,
     );

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.js';
 import { KafkaError } from '../base/kafka-error.js';
 import type { Logger } from '../base/logger.js';
+import type { Uuid } from '../base/uuid.js';
 import type { LogConfig } from '../config/log-config.js';
 import type { PartitionHandle, Partitions } from '../partition/partitions.js';
 import type { Topic } from './topic.js';
@@ -20,13 +21,28 @@ export class TopicPartitions {
     this.#logger = logger;
   }
 
-  /** The topic's handles and new ones up to `total`, opened a slice at a time so that thousands do not hold up everyone else. */
-  async grownTo({ name, id, logConfig, partitions }: Topic, total: number): Promise<readonly PartitionHandle[]> {
+  /** The folders for so many new partitions. */
+  deal(count: number): readonly (Uuid | null)[] {
+    return this.#partitions.deal(count);
+  }
+
+  /** The folders in which the partitions were found. */
+  foundIn(handles: readonly PartitionHandle[]): readonly (Uuid | null)[] {
+    return handles.map((handle) => this.#partitions.foundIn(handle));
+  }
+
+  /** The topic's handles and new ones up to as many as there are `homes`, the folders that they live in; opened a slice at a time so that thousands do not hold up everyone else. */
+  async grownTo(
+    { name, id, logConfig, partitions }: Topic,
+    homes: readonly (Uuid | null)[],
+  ): Promise<readonly PartitionHandle[]> {
     const handles = [...partitions];
+    const total = homes.length;
     while (handles.length < total) {
       const sliceEnd = Math.min(total, handles.length + PARTITIONS_PER_SLICE);
       for (let index = handles.length; index < sliceEnd; index++) {
-        handles.push(this.#partitions.open({ topic: name, topicId: id, index, config: logConfig }));
+        const spec = { topic: name, topicId: id, index, config: logConfig, directoryId: homes[index] };
+        handles.push(this.#partitions.open(spec));
       }
       if (sliceEnd < total) await this.#nextTurn();
     }

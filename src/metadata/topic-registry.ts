@@ -10,7 +10,14 @@ import type { LogConfig } from '../config/log-config.js';
 import type { InternalLog } from '../partition/internal-log.js';
 import type { PartitionHandle, Partitions } from '../partition/partitions.js';
 import { Catalogue } from './catalogue.js';
-import { type BrokerConfigsRecord, type CatalogueRecord, type TopicRecord, topicKey } from './catalogue-record.js';
+import {
+  type BrokerConfigsRecord,
+  type CatalogueRecord,
+  homesOf,
+  type TopicRecord,
+  topicKey,
+  withHomes,
+} from './catalogue-record.js';
 import { creationOnDemand, internalLogConfig } from './internal-topics.js';
 import { type ConfigChanges, type ConfigEdit, merged, type Topic, type TopicCreation } from './topic.js';
 import { checkCreation, checkGrowth, checkTopicConfigs } from './topic-creation.js';
@@ -79,7 +86,33 @@ export class TopicRegistry {
     const records = [...this.catalogue.records()];
     for (const record of records) if (record.type === 'broker-configs') await this.#apply(record.type, record);
     for (const record of records) if (record.type === 'topic') await this.#apply(topicKey(record.id), record);
-    for (const record of records) if (record.type === 'topic' && record.deleting) this.#finishDeletionLater(record);
+    for (const record of records) {
+      if (record.type !== 'topic') continue;
+      if (record.deleting) this.#finishDeletionLater(record);
+      else this.#noteMoved(record);
+    }
+  }
+
+  /** The data folders that partitions live in, by id, and where they were last; without the catalogue's own. */
+  get knownLogDirs(): ReadonlyMap<Uuid, string> {
+    const record = this.catalogue.get('log-dirs');
+    const paths = record?.type === 'log-dirs' ? record.paths : {};
+    const known = new Map<Uuid, string>();
+    for (const one of this.catalogue.records()) {
+      if (one.type !== 'topic' || one.elsewhere === undefined) continue;
+      for (const id of Object.keys(one.elsewhere)) known.set(id, paths[id] ?? '');
+    }
+    return known;
+  }
+
+  /** Keeps where the data folders are, by id, and where those were that are missing. */
+  async rememberLogDirs(found: ReadonlyMap<Uuid, string>): Promise<void> {
+    await this.catalogue.exclusive('log-dirs', async () => {
+      const paths = Object.fromEntries([...this.knownLogDirs, ...found]);
+      const before = this.catalogue.get('log-dirs');
+      if (before?.type === 'log-dirs' && JSON.stringify(before.paths) === JSON.stringify(paths)) return;
+      await this.catalogue.write('log-dirs', { type: 'log-dirs', version: 1, paths });
+    });
   }
 
   /** The broker's settings with those that were changed while it ran. */
@@ -143,16 +176,14 @@ export class TopicRegistry {
       }
       await this.#clearLeftovers(name);
       const id = randomUuid();
-      await this.catalogue.write(topicKey(id), {
-        type: 'topic',
-        version: 1,
-        name,
-        id,
-        partitions: creation.partitions,
-        internal,
+      const partitions = creation.partitions;
+      const record = {
+        ...({ type: 'topic', version: 1, name, id, partitions, internal, deleting: false } as const),
         configs: Object.fromEntries(configs),
-        deleting: false,
-      });
+      };
+      // What the broker keeps for itself lies beside the catalogue: without that folder it cannot do its work anyway.
+      const homes = internal ? homesOf(record) : this.#partitions.deal(partitions);
+      await this.catalogue.write(topicKey(id), withHomes(record, homes));
       const topic = this.#byId.get(id);
       assert(topic !== undefined, `topic ${name} was applied but is not registered`);
       await this.#partitions.whenOpened(topic.partitions);
@@ -202,7 +233,10 @@ export class TopicRegistry {
       const count = topic.partitions.length;
       checkGrowth(name, count, total);
       if (validateOnly) return;
-      await this.catalogue.write(topicKey(topic.id), { ...this.#record(topic), partitions: total });
+      const record = this.#record(topic);
+      const added = new Array<Uuid | null>(total - count).fill(null);
+      const homes = [...homesOf(record), ...(topic.internal ? added : this.#partitions.deal(total - count))];
+      await this.catalogue.write(topicKey(topic.id), withHomes(record, homes));
       await this.#partitions.whenOpened(topic.partitions.slice(count));
     });
   }
@@ -298,7 +332,7 @@ export class TopicRegistry {
     const topic: LiveTopic = { name, id, internal, partitions: [], configs, logConfig };
     // Taken before partitions are opened, which may take several turns of the event loop.
     this.#byCollisionKey.set(collisionKey(name), name);
-    topic.partitions = await this.#partitions.grownTo(topic, record.partitions);
+    topic.partitions = await this.#partitions.grownTo(topic, homesOf(record));
     this.#byName.set(name, topic);
     this.#byId.set(id, topic);
     for (const listener of this.#createdListeners) listener(topic);
@@ -308,7 +342,7 @@ export class TopicRegistry {
     topic.configs = this.#usable(topic.name, record.configs, checkTopicConfig);
     this.#reconfigure(topic);
     if (record.partitions > topic.partitions.length) {
-      topic.partitions = await this.#partitions.grownTo(topic, record.partitions);
+      topic.partitions = await this.#partitions.grownTo(topic, homesOf(record));
       for (const listener of this.#grownListeners) listener(topic);
     }
   }
@@ -382,18 +416,34 @@ export class TopicRegistry {
       const configs = this.#usable(name, record.configs, checkTopicConfig);
       const logConfig = this.#logConfigOf(record.internal, configs);
       const topic = { name, id, internal: record.internal, partitions: [], configs, logConfig };
-      this.#leftovers.set(name, { id, handles: await this.#partitions.grownTo(topic, record.partitions) });
+      this.#leftovers.set(name, { id, handles: await this.#partitions.grownTo(topic, homesOf(record)) });
       await this.#clearLeftovers(name);
     });
   }
 
-  #inBackground(name: string, change: () => Promise<void>): void {
+  #inBackground(
+    name: string,
+    change: () => Promise<void>,
+    failed = 'a deletion is not finished; the next start, or the next use of the name, goes on',
+  ): void {
     this.catalogue.exclusive(topicLock(name), change).catch((error: unknown) => {
-      this.#logger.error(
-        { err: error, topic: name },
-        'a deletion is not finished; the next start, or the next use of the name, goes on',
-      );
+      this.#logger.error({ err: error, topic: name }, failed);
     });
+  }
+
+  /** Partitions that were found in another data folder than the catalogue knew live there from now on, also where it is missing. */
+  #noteMoved({ name, id }: TopicRecord): void {
+    const homesNow = (topic: LiveTopic) => withHomes(this.#record(topic), this.#partitions.foundIn(topic.partitions));
+    const moved = (topic: LiveTopic) => JSON.stringify(homesNow(topic)) !== JSON.stringify(this.#record(topic));
+    const topic = this.#byId.get(id);
+    if (topic === undefined || !moved(topic)) return;
+    this.#inBackground(
+      name,
+      async () => {
+        if (this.#byId.get(id) === topic) await this.catalogue.write(topicKey(id), homesNow(topic));
+      },
+      'it could not be noted to which data folder partitions were moved; the next start tries again',
+    );
   }
 
   /** The durable record of a topic that is registered. */

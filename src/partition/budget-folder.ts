@@ -21,7 +21,7 @@ export interface DiskSpace {
 }
 
 export class BudgetFolder {
-  constructor(private readonly directory: string) {}
+  constructor(readonly directory: string) {}
 
   async space(): Promise<DiskSpace> {
     const { bavail, blocks, bsize } = await statfs(this.directory);

@@ -38,7 +38,7 @@ export interface CompactorParts {
   readonly needs: () => Promise<ReadonlyMap<PartitionEntry, CompactionNeed>>;
   readonly ask: (entry: PartitionEntry, request: ShardRequest) => Promise<ShardReply>;
   /** Saves where the logs stand. */
-  readonly checkpoint: () => Promise<boolean>;
+  readonly checkpoint: (entry: PartitionEntry) => Promise<boolean>;
 }
 
 const REST_MAX_MS = 3_600_000;
@@ -123,7 +123,7 @@ export class Compactor {
     );
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
     logger.info({ topic, partition: index, tookMs, ...outcome }, 'a log was compacted');
-    await this.parts.checkpoint();
+    await this.parts.checkpoint(entry);
   }
 
   private rest(entry: PartitionEntry): void {

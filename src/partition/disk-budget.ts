@@ -1,5 +1,5 @@
 /**
- * Keeps the node within its disk budget: looks how much its logs take and how much room the disk has, evicts the oldest
+ * Keeps a data folder within its disk budget: looks how much its logs take and how much room the disk has, evicts the oldest
  * segments across topics, and says how things stand. Main thread.
  *
  * ```
@@ -15,7 +15,6 @@
 import type { Clock, TimerHandle } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import { GiB, MiB } from '../base/units.js';
-import type { Collector } from '../metrics/metrics.js';
 import type { SurveyedLog } from '../ring/completions.js';
 import type { BudgetFolder, DiskSpace } from './budget-folder.js';
 import { chooseVictim, type EvictableLog } from './eviction.js';
@@ -101,7 +100,7 @@ export class DiskBudget {
       return;
     }
     const { budgetBytes } = this;
-    logger.info({ budgetBytes, usedBytes: this.usedBytes }, 'the disk budget is known');
+    logger.info({ folder: folder.directory, budgetBytes, usedBytes: this.usedBytes }, 'the disk budget is known');
     capSegments(Math.max(SEGMENT_MIN_BYTES, Math.floor(budgetBytes / SEGMENTS_PER_BUDGET)));
     await this.look();
   }
@@ -134,14 +133,6 @@ export class DiskBudget {
     }
     return { state, budgetBytes, usedBytes, ...space, headroomBytes: this.headroom - this.slack };
   }
-
-  readonly collect: Collector = (put) => {
-    if (this.budgetBytes === null) return;
-    put('millrace_budget_bytes', {}, this.budgetBytes);
-    put('millrace_budget_used_bytes', {}, this.usedBytes);
-    put('millrace_disk_free_bytes', {}, this.space.freeBytes);
-    put('millrace_disk_state', {}, ['ok', 'low', 'full'].indexOf(this.state));
-  };
 
   private lookLater(delayMs: number, look: () => Promise<void>): void {
     if (this.closed) return;
@@ -271,9 +262,11 @@ export class DiskBudget {
     if (this.state === state) return;
     const before = this.state;
     this.state = state;
-    const { logger, refuse } = this.parts;
+    const { folder, logger, refuse } = this.parts;
     const { budgetBytes, usedBytes } = this;
-    const fields = { state, before, budgetBytes, usedBytes, freeBytes: this.space.freeBytes };
+    const fields = {
+      ...{ folder: folder.directory, state, before, budgetBytes, usedBytes, freeBytes: this.space.freeBytes },
+    };
     refuse(state === 'full');
     if (state === 'full') {
       logger.error(fields, 'the disk is full: what clients produce is refused, and they retry; make room on it');

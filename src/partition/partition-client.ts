@@ -6,19 +6,22 @@ import { KafkaError } from '../base/kafka-error.js';
 import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
+import type { Uuid } from '../base/uuid.js';
 import type { CompactionSettings } from '../config/broker-config.js';
 import type { LogConfig } from '../config/log-config.js';
+import type { LogDirectories, LogDirectory } from '../log/log-directories.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { ActiveProducer, ShardReply, SurveyedLog } from '../ring/completions.js';
 import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
-import { BudgetFolder } from './budget-folder.js';
+import { Checkpoints } from './checkpoints.js';
 import { Compactor } from './compactor.js';
-import { DiskBudget } from './disk-budget.js';
+import { DiskBudgets } from './disk-budgets.js';
 import { PartitionEntry } from './partition-entry.js';
 import type {
   AppendResult,
   DiskStanding,
   EpochEnd,
+  LogDirectoryState,
   OffsetAtTime,
   PartitionHandle,
   PartitionSpec,
@@ -33,15 +36,6 @@ import { segmentPath } from './segment-path.js';
 import { ShardPool } from './shard-pool.js';
 import type { SideJobs } from './side-jobs.js';
 
-/** What an earlier run left behind about where each log stood. */
-export interface EarlierRun {
-  readonly clean: boolean;
-  /** By `topic index`. */
-  readonly recoveryPoints: ReadonlyMap<string, Offset>;
-  readonly logStartOffsets: ReadonlyMap<string, Offset>;
-  readonly firstDirtyOffsets: ReadonlyMap<string, Offset>;
-}
-
 /** Where a log stands. */
 export interface LogProgress {
   readonly topic: string;
@@ -55,14 +49,13 @@ export interface PartitionClientOptions {
   readonly shardEntry: URL;
   readonly shards: number;
   readonly ringBytes: number;
-  readonly dataDirectory: string;
+  readonly directories: LogDirectories;
   readonly openFilesMax: number;
   readonly retentionCheckMs: number;
   /** null: nothing is compacted. */
   readonly compaction: CompactionSettings | null;
   /** `log.budget.bytes`: null to decide at the first start, 0 for none. */
   readonly budgetBytes: number | null;
-  readonly earlier: EarlierRun;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -87,28 +80,20 @@ export class PartitionClient implements Partitions {
   private readonly pool: ShardPool;
   private readonly row: WatermarkRow = emptyRow();
   private readonly relievedListeners: (() => void)[] = [];
-  /** What the earlier run knew of logs that were not opened yet: a topic that is made anew under the same name begins afresh. */
-  private readonly recoveryPoints: Map<string, Offset>;
-  private readonly logStartOffsets: Map<string, Offset>;
-  private readonly firstDirtyOffsets: Map<string, Offset>;
+  /** Names of partitions that were opened: what the earlier run knew of them is not said of the next topic of that name. */
+  private readonly openedOnce = new Set<string>();
+  /** Those whose folder of log.dirs is not there. */
+  private readonly absent = new Set<PartitionEntry>();
   private readonly compactor: Compactor | null;
-  private readonly budget: DiskBudget;
-  private appendedBytes = 0;
-  /** The disk is full: what clients send would take the room that the broker itself needs. */
-  private refusing = false;
-  private segmentBytesCap = Number.POSITIVE_INFINITY;
-  private checkpointUnderWay: Promise<boolean> = Promise.resolve(true);
-  private nextCheckpoint: Promise<boolean> | null = null;
+  private readonly budgets: DiskBudgets;
+  private readonly checkpoints: Checkpoints;
 
   constructor(private readonly options: PartitionClientOptions) {
-    this.recoveryPoints = new Map(options.earlier.recoveryPoints);
-    this.logStartOffsets = new Map(options.earlier.logStartOffsets);
-    this.firstDirtyOffsets = new Map(options.earlier.firstDirtyOffsets);
+    this.checkpoints = new Checkpoints(options.sideJobs, options.logger, (directory) => this.progress(directory));
     this.pool = new ShardPool({
       entry: options.shardEntry,
       shards: options.shards,
       ringBytes: options.ringBytes,
-      dataDirectory: options.dataDirectory,
       openFilesMax: options.openFilesMax,
       retentionCheckMs: options.retentionCheckMs,
       clock: options.clock,
@@ -120,7 +105,11 @@ export class PartitionClient implements Partitions {
           entry.traffic.firstEndOffset = this.watermarks(entry).logEndOffset;
         }
         // When the log is read again, files may be put aside and others made under their names.
-        if (entry.state === 'offline') options.segmentFiles.forget(entry.directory);
+        if (entry.state === 'offline') {
+          options.segmentFiles.forget(entry.directory);
+          // Tells whether it is the whole folder.
+          void this.checkpointHome(entry);
+        }
         this.tell(entry);
       },
       onProgress: (entry) => this.tell(entry),
@@ -128,22 +117,19 @@ export class PartitionClient implements Partitions {
         options.clock.after(delayMs, () => void options.sideJobs.delete(paths));
       },
       onSealed: (entry, segmentBase, path) => void this.flushSealed(entry, segmentBase, path),
-      onFull: () => this.budget.onFull(),
+      onFull: ({ home }) => {
+        if (typeof home !== 'string') this.budgets.onFull(home);
+      },
       onDrained: () => this.relieve(),
       onFatal: options.onFatal,
     });
-    this.budget = new DiskBudget({
+    this.budgets = new DiskBudgets({
       clock: options.clock,
       logger: options.logger,
-      folder: new BudgetFolder(options.dataDirectory),
       configuredBytes: options.budgetBytes,
       survey: () => this.pool.survey(),
       evict: async (entry, delayMs) => (await this.ask(entry, { kind: 'evict', delayMs })).surveyed ?? null,
-      appendedBytes: () => this.appendedBytes,
-      refuse: (refuse) => {
-        this.refusing = refuse;
-      },
-      capSegments: (bytes) => this.capSegments(bytes),
+      capSegments: (directory, bytes) => this.capSegments(directory, bytes),
     });
     const { compaction: settings, clock, logger, metrics, sideJobs, segmentFiles } = options;
     this.compactor =
@@ -152,7 +138,7 @@ export class PartitionClient implements Partitions {
         ...{ settings, clock, logger, metrics, sideJobs, segmentFiles },
         needs: () => this.pool.compactionNeeds(),
         ask: (entry, request) => this.ask(entry, request),
-        checkpoint: () => this.checkpoint(),
+        checkpoint: (entry) => this.checkpointHome(entry),
       });
   }
 
@@ -177,49 +163,99 @@ export class PartitionClient implements Partitions {
     for (const listener of [...entry.listeners]) listener();
   }
 
-  /** Looks after the disk from now on; to be called when the logs are open. */
-  watchBudget(): void {
-    this.options.metrics.collect(this.budget.collect);
-    void this.budget.begin();
+  /** Looks after the disks from now on; to be called when the logs are open. */
+  watchBudgets(): void {
+    this.options.metrics.collect(this.budgets.collect);
+    for (const directory of this.options.directories.all) if (directory.claimed !== null) this.budgets.watch(directory);
   }
 
-  private capSegments(bytes: number): void {
-    this.segmentBytesCap = bytes;
+  private capSegments(directory: LogDirectory, bytes: number): void {
+    directory.segmentBytesCap = bytes;
     for (const entry of this.pool.entries()) {
       const { config } = entry.spec;
+      if (entry.home !== directory) continue;
       if (config.segmentBytesIsDefault && config.segmentBytesMax > bytes) this.reconfigure(entry, config);
     }
   }
 
-  private fitted(config: LogConfig): LogConfig {
-    if (!config.segmentBytesIsDefault || config.segmentBytesMax <= this.segmentBytesCap) return config;
-    return { ...config, segmentBytesMax: this.segmentBytesCap };
+  private fitted(config: LogConfig, home: LogDirectory | string): LogConfig {
+    if (typeof home === 'string' || !config.segmentBytesIsDefault) return config;
+    return { ...config, segmentBytesMax: Math.min(config.segmentBytesMax, home.segmentBytesCap) };
   }
 
   open(spec: PartitionSpec): PartitionHandle {
-    const { earlier, dataDirectory } = this.options;
-    const shard = placeOn(this.pool.size, spec.topic, spec.index);
-    const key = `${spec.topic} ${spec.index}`;
-    const entry = new PartitionEntry(shard, this.pool.takeSlot(shard), {
-      kind: 'open',
-      ...spec,
-      config: this.fitted(spec.config),
-      directory: `${dataDirectory}/${spec.topic}-${spec.index}`,
-      leaderEpoch: this.leaderEpoch,
-      clean: earlier.clean,
-      recoveryPoint: this.recoveryPoints.get(key) ?? 0,
-      logStartOffset: this.logStartOffsets.get(key) ?? 0,
-      firstDirtyOffset: this.firstDirtyOffsets.get(key) ?? 0,
-    });
-    this.recoveryPoints.delete(key);
-    this.logStartOffsets.delete(key);
-    this.firstDirtyOffsets.delete(key);
-    entry.opened = this.pool.seatEntry(entry).then((reply) => {
-      if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
-    });
+    const { directories } = this.options;
+    const { topic, topicId, index, config, directoryId } = spec;
+    const home = directories.homeOf(spec);
+    const folder = typeof home === 'string' ? directories.indexOf(directoryId) : home.index;
+    const shard = placeOn(this.pool.size, topic, index, directories.all.length, folder);
+    const request = {
+      ...({ kind: 'open', topic, topicId, index, config, leaderEpoch: this.leaderEpoch, directory: '' } as const),
+      ...{ clean: false, recoveryPoint: 0, logStartOffset: 0, firstDirtyOffset: 0 },
+    };
+    const entry = new PartitionEntry(shard, this.pool.takeSlot(shard), request, home, directoryId);
+    if (typeof home === 'string') {
+      entry.state = 'offline';
+      entry.opened = Promise.reject(new KafkaError('KAFKA_STORAGE_ERROR', home));
+      this.absent.add(entry);
+    } else {
+      entry.opened = this.seat(entry, home);
+    }
     // Whoever cares asks `opened`; a log that cannot be opened is reported by its shard and tried again.
     entry.opened.catch(() => undefined);
     return entry;
+  }
+
+  private async seat(entry: PartitionEntry, home: LogDirectory): Promise<void> {
+    const { topic, index } = entry;
+    const name = `${topic}-${index}`;
+    home.partitionCount++;
+    entry.spec = {
+      ...entry.spec,
+      config: this.fitted(entry.spec.config, home),
+      directory: `${home.path}/${name}`,
+      leaderEpoch: this.leaderEpoch,
+      ...(this.openedOnce.has(name) ? { clean: home.leftBy(topic, index).clean } : home.leftBy(topic, index)),
+    };
+    this.openedOnce.add(name);
+    const reply = await this.pool.seatEntry(entry);
+    if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
+  }
+
+  /** A folder of log.dirs is there that was missing: what lives in it is opened. */
+  welcome(directory: LogDirectory): void {
+    for (const entry of this.absent) {
+      const { topic, topicId, index, cataloguedIn: directoryId } = entry;
+      const home = this.options.directories.homeOf({ topic, topicId, index, directoryId });
+      if (typeof home === 'string') continue;
+      this.absent.delete(entry);
+      entry.home = home;
+      entry.state = 'opening';
+      entry.opened = this.seat(entry, home);
+      entry.opened.catch(() => undefined);
+    }
+    this.budgets.watch(directory);
+  }
+
+  /** How many partitions cannot be opened for want of their folder, by the sentence that says why. */
+  absences(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { home } of this.absent) counts.set(home as string, (counts.get(home as string) ?? 0) + 1);
+    return counts;
+  }
+
+  deal(count: number): readonly (Uuid | null)[] {
+    return this.options.directories.deal(count);
+  }
+
+  foundIn(handle: PartitionHandle): Uuid | null {
+    const { home, cataloguedIn } = handle as PartitionEntry;
+    if (typeof home === 'string') return cataloguedIn;
+    return home === this.options.directories.first ? null : home.id;
+  }
+
+  logDirectories(): readonly LogDirectoryState[] {
+    return this.options.directories.all;
   }
 
   opened(handle: PartitionHandle): Promise<void> {
@@ -243,12 +279,17 @@ export class PartitionClient implements Partitions {
   }
 
   append(handle: PartitionHandle, batch: Uint8Array, fromClient: boolean, done: (result: AppendResult) => void): void {
-    if (this.refusing && fromClient) {
+    const { home } = handle as PartitionEntry;
+    if (typeof home === 'string') {
+      done({ error: 'KAFKA_STORAGE_ERROR', message: home, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 });
+      return;
+    }
+    if (home.refuses && fromClient) {
       done(refusedFull);
       return;
     }
     handle.traffic.appendedBytes += batch.length;
-    this.appendedBytes += batch.length;
+    home.appendedBytes += batch.length;
     this.pool.link(handle.shard).append(handle.slot, fromClient, batch, done);
   }
 
@@ -394,12 +435,15 @@ export class PartitionClient implements Partitions {
     const reply = await this.ask(handle, { kind: 'deleteRecords', offset });
     if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
     // What was deleted must not be back after a crash.
-    if (!(await this.checkpoint())) throw new KafkaError('KAFKA_STORAGE_ERROR', 'the log start could not be saved');
+    if (!(await this.checkpointHome(handle as PartitionEntry))) {
+      throw new KafkaError('KAFKA_STORAGE_ERROR', 'the log start could not be saved');
+    }
     return reply.offset ?? -1;
   }
 
   async sizeBytes(handle: PartitionHandle): Promise<number> {
     const reply = await this.ask(handle, { kind: 'size' });
+    if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
     return reply.bytes ?? 0;
   }
 
@@ -408,7 +452,7 @@ export class PartitionClient implements Partitions {
   }
 
   disk(): DiskStanding {
-    return this.budget.standing;
+    return this.budgets.standing;
   }
 
   async activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]> {
@@ -419,14 +463,16 @@ export class PartitionClient implements Partitions {
 
   reconfigure(handle: PartitionHandle, config: LogConfig): void {
     const entry = handle as PartitionEntry;
-    const fitted = this.fitted(config);
+    const fitted = this.fitted(config, entry.home);
     entry.spec = { ...entry.spec, config: fitted };
     void this.ask(entry, { kind: 'reconfigure', config: fitted });
   }
 
   async remove(handle: PartitionHandle): Promise<void> {
     const entry = handle as PartitionEntry;
+    if (entry.state !== 'removed' && typeof entry.home !== 'string') entry.home.partitionCount--;
     entry.state = 'removed';
+    this.absent.delete(entry);
     const reply = await this.pool.unseat(entry);
     this.options.segmentFiles.forget(entry.directory);
     this.tell(entry);
@@ -434,7 +480,7 @@ export class PartitionClient implements Partitions {
     const garbage = reply.garbage ?? [];
     if (garbage.length > 0) void this.options.sideJobs.delete(garbage);
     // What is saved of this log must not be taken for that of the next one with its name.
-    if (!(await this.checkpoint()))
+    if (!(await this.checkpointHome(entry)))
       throw new KafkaError('KAFKA_STORAGE_ERROR', 'the checkpoints still name the deleted log');
   }
 
@@ -444,11 +490,11 @@ export class PartitionClient implements Partitions {
     return () => listeners.delete(listener);
   }
 
-  /** For the next start. */
-  *progress(): IterableIterator<LogProgress> {
+  /** For the next start: where the logs of a folder stand. */
+  *progress(directory: LogDirectory): IterableIterator<LogProgress> {
     for (const entry of this.pool.entries()) {
-      const { topic, index, spec, state } = entry;
-      if (state === 'removed') continue;
+      const { topic, index, spec, state, home } = entry;
+      if (state === 'removed' || home !== directory) continue;
       // The row of a log that is not open says where it stood: what was flushed, and what was deleted, stays so.
       const row = this.watermarks(entry);
       const flushedEndOffset = Math.max(spec.recoveryPoint, row.flushedEndOffset);
@@ -457,30 +503,27 @@ export class PartitionClient implements Partitions {
     }
   }
 
-  /**
-   * Saves where each log stands, off this thread: one at a time, each with what is known when it begins, so that nothing
-   * older ends up over something newer. Who comes while one is under way shares the next. False where the disk refused it.
-   */
-  checkpoint(): Promise<boolean> {
-    const { sideJobs, dataDirectory } = this.options;
-    this.nextCheckpoint ??= this.checkpointUnderWay.then(() => {
-      this.nextCheckpoint = null;
-      this.checkpointUnderWay = sideJobs.checkpoint(dataDirectory, [...this.progress()]);
-      return this.checkpointUnderWay;
-    });
-    return this.nextCheckpoint;
+  /** Saves where each log stands, off this thread. */
+  async checkpoint(): Promise<void> {
+    const there = this.options.directories.all.filter(({ claimed }) => claimed !== null);
+    await Promise.all(there.map((directory) => this.checkpoints.save(directory)));
+  }
+
+  /** Saves where the logs of the partition's folder stand; false where the disk refused it. */
+  private checkpointHome({ home }: PartitionEntry): Promise<boolean> {
+    return typeof home === 'string' ? Promise.resolve(true) : this.checkpoints.save(home);
   }
 
   /** Flushes and closes every log; resolves to null where all of them closed cleanly, else to the first failure. */
   async close(): Promise<string | null> {
-    await this.budget.close();
+    await this.budgets.close();
     await this.compactor?.close();
     return this.pool.close();
   }
 
   async terminate(): Promise<void> {
     // Whoever waits for a shard is answered by its end.
-    const ended = [this.budget.close(), this.compactor?.close()];
+    const ended = [this.budgets.close(), this.compactor?.close()];
     await this.pool.terminate();
     await Promise.all(ended);
   }
@@ -491,6 +534,7 @@ export class PartitionClient implements Partitions {
   ): Promise<ShardReply> {
     const entry = handle as PartitionEntry;
     if (entry.state === 'removed') return Promise.resolve({ error: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    if (typeof entry.home === 'string') return Promise.resolve({ error: 'KAFKA_STORAGE_ERROR', message: entry.home });
     return this.pool.link(entry.shard).request(entry.slot, request);
   }
 }

@@ -1,6 +1,8 @@
 /** One partition on the main thread: its handle, who waits for it, and where its recent readers stand. */
 import type { FileRecords } from '../base/file-slice.js';
 import type { FilePosition, Offset } from '../base/units.js';
+import type { Uuid } from '../base/uuid.js';
+import type { LogDirectory } from '../log/log-directories.js';
 import type { OpenRequest } from '../ring/commands.js';
 import type { ShardReply } from '../ring/completions.js';
 import type { PartitionHandle, PartitionState, Traffic } from './partitions.js';
@@ -25,6 +27,8 @@ export interface Run {
 
 export class PartitionEntry implements PartitionHandle {
   state: PartitionState = 'opening';
+  /** The folder of log.dirs that it lives in; a sentence where that is not there: then no shard knows the partition. */
+  home: LogDirectory | string;
   readonly traffic: Traffic = { appendedBytes: 0, readBytes: 0, firstEndOffset: -1 };
   readonly listeners = new Set<() => void>();
   /** Settled when the partition was online for the first time, or could not be opened. */
@@ -45,7 +49,16 @@ export class PartitionEntry implements PartitionHandle {
     readonly shard: number,
     readonly slot: number,
     public spec: OpenRequest,
-  ) {}
+    home: LogDirectory | string,
+    /** As the catalogue has it: the folder's id, null for the one with the catalogue. */
+    readonly cataloguedIn: Uuid | null,
+  ) {
+    this.home = home;
+  }
+
+  get logDirectory(): string | null {
+    return typeof this.home === 'string' ? null : this.home.path;
+  }
 
   get topic(): string {
     return this.spec.topic;

@@ -20,6 +20,15 @@ export interface PartitionHandle {
   readonly slot: number;
   readonly state: PartitionState;
   readonly traffic: Traffic;
+  /** The folder of log.dirs that it lives in; null where that is not there. */
+  readonly logDirectory: string | null;
+}
+
+/** A folder of log.dirs. */
+export interface LogDirectoryState {
+  readonly path: string;
+  /** Why it cannot be used as it should, null where it can. */
+  readonly trouble: string | null;
 }
 
 /** What went through a partition since the broker started. */
@@ -37,6 +46,8 @@ export interface PartitionSpec {
   readonly topicId: Uuid;
   readonly index: number;
   readonly config: LogConfig;
+  /** Where it lives: the id of a folder of log.dirs, null for the one with the catalogue. */
+  readonly directoryId: Uuid | null;
 }
 
 /** A consistent reading of one partition's row on the watermark board. */
@@ -109,6 +120,12 @@ export interface DiskStanding {
 }
 
 export interface Partitions {
+  /** The folders for so many new partitions, as {@link PartitionSpec.directoryId}. */
+  deal(count: number): readonly (Uuid | null)[];
+  /** The folder in which a partition was found, as {@link PartitionSpec.directoryId}: not where the catalogue has it if an operator moved it. */
+  foundIn(handle: PartitionHandle): Uuid | null;
+  /** In the order of log.dirs. */
+  logDirectories(): readonly LogDirectoryState[];
   /** Deals the partition to a shard, which opens or recovers it; folders and files are made at the first append. */
   open(spec: PartitionSpec): PartitionHandle;
   /** Resolves once the partition is `online` for the first time; rejects where it cannot be. */

@@ -19,7 +19,6 @@ export interface ShardPoolOptions {
   readonly entry: URL;
   readonly shards: number;
   readonly ringBytes: number;
-  readonly dataDirectory: string;
   readonly openFilesMax: number;
   readonly retentionCheckMs: number;
   readonly clock: Clock;
@@ -30,7 +29,7 @@ export interface ShardPoolOptions {
   readonly onProgress: (entry: PartitionEntry) => void;
   readonly onGarbage: (paths: readonly string[], delayMs: number) => void;
   readonly onSealed: (entry: PartitionEntry, segmentBase: Offset, path: string) => void;
-  readonly onFull: () => void;
+  readonly onFull: (entry: PartitionEntry) => void;
   readonly onDrained: () => void;
   /** The pool cannot go on. */
   readonly onFatal: (reason: string) => void;
@@ -177,7 +176,6 @@ export class ShardPool {
       {
         pages,
         flushTimes,
-        dataDirectory: options.dataDirectory,
         openFilesMax: options.openFilesMax,
         retentionCheckMs: options.retentionCheckMs,
       },
@@ -206,9 +204,11 @@ export class ShardPool {
       case 'garbage':
         this.options.onGarbage(notice.paths, notice.delayMs);
         break;
-      case 'full':
-        this.options.onFull();
+      case 'full': {
+        const entry = this.seats[index].entries[notice.slot];
+        if (entry != null) this.options.onFull(entry);
         break;
+      }
       case 'sealed': {
         const entry = this.seats[index].entries[notice.slot];
         if (entry != null) this.options.onSealed(entry, notice.segmentBase, notice.path);

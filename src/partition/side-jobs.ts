@@ -19,6 +19,8 @@ export interface SideJobs {
   flush(path: string): Promise<boolean>;
   /** Saves where the logs stand; false where that failed. */
   checkpoint(directory: string, progress: readonly object[]): Promise<boolean>;
+  /** Whether the folder is there, or could be made, and can be read. */
+  probe(directory: string): Promise<boolean>;
   /** Null where the handover was stopped; rejects where the log cannot be compacted. */
   compact(job: CompactionJob, handover: HandoverMemory): Promise<CompactionOutcome | null>;
   close(): Promise<void>;
@@ -35,13 +37,15 @@ export function createSideJobs(entry: URL, compactingThreads: number, logger: Lo
     const maxThreads = SHORT_JOB_THREADS + compactingThreads;
     return new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
   };
-  const run = async (job: object, what: string): Promise<boolean> => {
+  /** `what` null: a failure is an answer like any other. */
+  const run = async (job: object, what: string | null): Promise<boolean> => {
     pool ??= open();
     try {
       await (await pool).run(job, { name: 'runSideJob' });
       return true;
     } catch (error) {
-      logger.warn({ job: (job as { kind?: string }).kind, error: (error as Error).message }, what);
+      const { kind } = job as { kind?: string };
+      if (what !== null) logger.warn({ job: kind, error: (error as Error).message }, what);
       return false;
     }
   };
@@ -57,6 +61,7 @@ export function createSideJobs(entry: URL, compactingThreads: number, logger: Lo
       const what = 'could not save where the logs stand; a start after a crash scans more';
       return run({ kind: 'checkpoint', directory, progress }, what);
     },
+    probe: (directory) => run({ kind: 'probe', directory }, null),
     async compact(job, handover) {
       pool ??= open();
       return (await pool).run({ job, handover }, { name: 'runCompactionJob', transferList: [handover.port] });

@@ -91,7 +91,7 @@ export type ShardNotice =
   /** A segment is full and nobody waits for its flush (`flush=never`). */
   | { readonly kind: 'sealed'; readonly slot: number; readonly segmentBase: Offset; readonly path: string }
   /** A write found the disk full. */
-  | { readonly kind: 'full' }
+  | { readonly kind: 'full'; readonly slot: number }
   /** Something rare happened: the counter `name` grows by `by`. */
   | {
       readonly kind: 'count';

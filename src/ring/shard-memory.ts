@@ -7,8 +7,6 @@ export interface ShardMemory {
   readonly pages: readonly SharedArrayBuffer[];
   /** Where the shard counts how long its flushes take: a histogram's slots. */
   readonly flushTimes: SharedArrayBuffer;
-  /** The folder that holds the partitions' folders. */
-  readonly dataDirectory: string;
   readonly openFilesMax: number;
   readonly retentionCheckMs: number;
 }

@@ -1,5 +1,6 @@
 /** Makes the written batches of many partitions durable in one act instead of one fdatasync after the other. Shard thread. */
 
+import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { FileSystem } from '../log/file-system.js';
 import { FlushSet } from '../log/flush-set.js';
@@ -16,58 +17,102 @@ const ONE_BY_ONE_MAX = 2;
 export interface GroupCommitParts {
   readonly files: FileSystem;
   readonly clock: Clock;
-  readonly dataDirectory: string;
+  /** By slot; null where nobody sits. */
+  readonly partitions: readonly (ShardPartition | null)[];
   /** Seconds of each act. */
   readonly flushTimes: Histogram;
 }
 
+type Fail = (partition: ShardPartition, message: string) => void;
+
+/** A folder of log.dirs: what lies in it shares a file system. */
+interface Folder {
+  readonly path: string;
+  /** Opened before the first write: an error of a write-back is only reported to descriptors that are older than it. */
+  fd: number;
+  readonly due: ShardPartition[];
+}
+
 export class GroupCommit {
-  private readonly files: FileSystem;
-  private readonly dataDirectory: string;
-  private readonly due: ShardPartition[] = [];
+  private readonly folders = new Map<string, Folder>();
   private readonly set = new FlushSet();
-  private readonly folderFd: number;
   private canSyncAll = true;
+  private dueCount = 0;
   /** Partitions whose flushed end has moved in this turn; the shard empties it. */
   readonly flushed: ShardPartition[] = [];
 
-  constructor(private readonly parts: GroupCommitParts) {
-    this.files = parts.files;
-    this.dataDirectory = parts.dataDirectory;
-    // Opened before the first write: an error of a write-back is only reported to descriptors that are older than it.
-    this.folderFd = parts.files.openDirectory(parts.dataDirectory);
+  constructor(private readonly parts: GroupCommitParts) {}
+
+  /** To be called before a log in the folder of log.dirs is opened. @throws StorageError */
+  openFolder(path: string): void {
+    if (this.folders.has(path)) return;
+    const fd = onDisk('open', path, () => this.parts.files.openDirectory(path));
+    this.folders.set(path, { path, fd, due: [] });
+  }
+
+  /**
+   * As {@link openFolder}, after something in the folder failed: another disk may have been mounted there since, of which the
+   * old descriptor knows nothing. @throws StorageError
+   */
+  renewFolder(path: string, fail: Fail): void {
+    const { files, partitions } = this.parts;
+    const folder = this.folders.get(path);
+    if (folder === undefined) {
+      this.openFolder(path);
+      return;
+    }
+    const fd = onDisk('open', path, () => files.openDirectory(path));
+    try {
+      // Errors from before are told to the old descriptor alone.
+      if (this.canSyncAll) onDisk('flush', path, () => files.syncFileSystem(folder.fd));
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      for (const partition of partitions) {
+        if (partition?.dataDirectory !== path || partition.state !== 'online') continue;
+        if ((partition.log?.unflushedRecords ?? 0) > 0) fail(partition, error.message);
+      }
+    }
+    files.close(folder.fd);
+    folder.fd = fd;
   }
 
   add(partition: ShardPartition): void {
-    this.due.push(partition);
+    const folder = this.folders.get(partition.dataDirectory);
+    assert(folder !== undefined, 'the folder was opened before the log');
+    folder.due.push(partition);
+    this.dueCount++;
   }
 
   /** Flushes all that was added. `fail` is called for each partition whose data may not have reached the disk. */
-  run(fail: (partition: ShardPartition, message: string) => void): void {
-    const { due } = this;
-    if (due.length === 0) return;
+  run(fail: Fail): void {
+    if (this.dueCount === 0) return;
+    this.dueCount = 0;
     const { clock, flushTimes } = this.parts;
-    const sinceMs = clock.monotonicMs();
-    const outcome = due.length > ONE_BY_ONE_MAX ? this.syncAll() : 'unavailable';
-    if (outcome === 'done') for (const partition of due) this.settle(partition);
-    else if (outcome === 'unavailable') for (const partition of due) this.flushOne(partition, fail);
-    else this.findCulprits(outcome, fail);
-    due.length = 0;
-    flushTimes.observe((clock.monotonicMs() - sinceMs) / 1000);
+    for (const folder of this.folders.values()) {
+      const { due } = folder;
+      if (due.length === 0) continue;
+      const sinceMs = clock.monotonicMs();
+      const outcome = due.length > ONE_BY_ONE_MAX ? this.syncAll(folder) : 'unavailable';
+      if (outcome === 'done') for (const partition of due) this.settle(partition);
+      else if (outcome === 'unavailable') for (const partition of due) this.flushOne(partition, fail);
+      else this.findCulprits(due, outcome, fail);
+      due.length = 0;
+      flushTimes.observe((clock.monotonicMs() - sinceMs) / 1000);
+    }
   }
 
   close(): void {
-    this.files.close(this.folderFd);
+    for (const { fd } of this.folders.values()) this.parts.files.close(fd);
   }
 
   /** 'done', 'unavailable' on this machine, or the file system's error. */
-  private syncAll(): 'done' | 'unavailable' | StorageError {
+  private syncAll({ path, fd, due }: Folder): 'done' | 'unavailable' | StorageError {
     if (!this.canSyncAll) return 'unavailable';
     // The logs note up to where this flush reaches.
     this.set.clear();
     try {
-      for (const { log } of this.due) log?.collectUnflushed(this.set);
-      this.canSyncAll = onDisk('flush', this.dataDirectory, () => this.files.syncFileSystem(this.folderFd));
+      for (const { log } of due) log?.collectUnflushed(this.set);
+      this.canSyncAll = onDisk('flush', path, () => this.parts.files.syncFileSystem(fd));
       return this.canSyncAll ? 'done' : 'unavailable';
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -76,17 +121,18 @@ export class GroupCommit {
   }
 
   /** The error was the file system's, not a file's: each file is asked; if none owns up, all that waited has failed. */
-  private findCulprits(error: StorageError, fail: (partition: ShardPartition, message: string) => void): void {
+  private findCulprits(due: readonly ShardPartition[], error: StorageError, fail: Fail): void {
+    const flushedBefore = this.flushed.length;
     let found = false;
-    for (const partition of this.due) {
+    for (const partition of due) {
       this.flushOne(partition, (culprit, message) => {
         found = true;
         fail(culprit, message);
       });
     }
     if (found) return;
-    this.flushed.length = 0;
-    for (const partition of this.due) fail(partition, error.message);
+    this.flushed.length = flushedBefore;
+    for (const partition of due) fail(partition, error.message);
   }
 
   private settle(partition: ShardPartition): void {
@@ -94,8 +140,9 @@ export class GroupCommit {
     this.flushed.push(partition);
   }
 
-  private flushOne(partition: ShardPartition, fail: (partition: ShardPartition, message: string) => void): void {
-    const { set, files } = this;
+  private flushOne(partition: ShardPartition, fail: Fail): void {
+    const { set } = this;
+    const { files } = this.parts;
     set.clear();
     try {
       partition.log?.collectUnflushed(set);

@@ -1,5 +1,7 @@
 /** Partitions that open, fail, are read again from disk and come back, while the others of the shard serve. Shard thread. */
+import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
+import { CLAIM_MARK_FILE } from '../log/data-directory.js';
 import type { FileSystem } from '../log/file-system.js';
 import type { OpenFiles } from '../log/open-files.js';
 import { PartitionLog } from '../log/partition-log.js';
@@ -7,6 +9,7 @@ import { StorageError } from '../log/storage-error.js';
 import type { OpenRequest } from '../ring/commands.js';
 import { type ShardReply, writeReply } from '../ring/completions.js';
 import type { RingProducer } from '../ring/spsc-ring.js';
+import type { GroupCommit } from './group-commit.js';
 import type { ShardNotices } from './shard-notices.js';
 import type { ShardPartition } from './shard-partition.js';
 
@@ -19,6 +22,7 @@ export interface LifecycleParts {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly openFiles: OpenFiles;
+  readonly groupCommit: GroupCommit;
   readonly notices: ShardNotices;
   readonly completions: RingProducer;
   /** Puts the partition's row on the board. */
@@ -34,6 +38,7 @@ export class PartitionLifecycle {
   /** Begins to open a partition; its request is answered when it is online or has failed for the first time. */
   open(partition: ShardPartition): void {
     try {
+      this.parts.groupCommit.openFolder(partition.dataDirectory);
       partition.log = this.openLog(partition.spec, partition);
       this.recovering.push(partition);
     } catch (error) {
@@ -101,6 +106,8 @@ export class PartitionLifecycle {
     return true;
   }
 
+  private readonly failFlush = (partition: ShardPartition, message: string): void => this.fail(partition, message);
+
   private reopenSome(): boolean {
     if (this.offline.size === 0) return false;
     const nowMs = this.parts.clock.monotonicMs();
@@ -108,6 +115,7 @@ export class PartitionLifecycle {
       if (partition.reopenAtMs > nowMs) continue;
       this.offline.delete(partition);
       try {
+        this.parts.groupCommit.renewFolder(partition.dataDirectory, this.failFlush);
         const { flushedEndOffset, logStartOffset } = partition.row;
         const spec = {
           ...partition.spec,
@@ -138,7 +146,7 @@ export class PartitionLifecycle {
     partition.openRequestId = -1;
   }
 
-  private openLog(spec: OpenRequest, { config }: ShardPartition): PartitionLog {
+  private openLog(spec: OpenRequest, { config, dataDirectory }: ShardPartition): PartitionLog {
     const { files, clock, openFiles, notices } = this.parts;
     return PartitionLog.open({
       files,
@@ -146,6 +154,7 @@ export class PartitionLifecycle {
       openFiles,
       directory: spec.directory,
       topicId: spec.topicId,
+      claimMark: join(dataDirectory, CLAIM_MARK_FILE),
       config,
       leaderEpoch: spec.leaderEpoch,
       recoveryPoint: spec.recoveryPoint,

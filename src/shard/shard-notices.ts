@@ -36,8 +36,8 @@ export class ShardNotices implements Logger {
   }
 
   /** A write found the disk full. */
-  full(): void {
-    writeNotice(this.completions, { kind: 'full' });
+  full(slot: number): void {
+    writeNotice(this.completions, { kind: 'full', slot });
   }
 
   /** A segment is full, and nobody on the append path waits for its flush. */

@@ -1,4 +1,5 @@
 /** One partition as its shard knows it: its log, whether it may be used, and its row on the watermark board. Shard thread. */
+import { dirname } from 'node:path';
 import type { LogConfig } from '../config/log-config.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import type { OpenRequest } from '../ring/commands.js';
@@ -17,6 +18,8 @@ export class ShardPartition {
   openRequestId: number;
   reopenAtMs = 0;
   reopenAttempts = 0;
+  /** The folder of log.dirs that it lives in. */
+  readonly dataDirectory: string;
 
   constructor(
     readonly slot: number,
@@ -25,6 +28,7 @@ export class ShardPartition {
   ) {
     this.config = spec.config;
     this.openRequestId = requestId;
+    this.dataDirectory = dirname(spec.directory);
   }
 
   /**

@@ -50,7 +50,6 @@ export interface ShardParts {
   readonly clock: Clock;
   /** Seconds of each group commit. */
   readonly flushTimes: Histogram;
-  readonly dataDirectory: string;
   readonly openFilesMax: number;
   /** How often old segments and silent producers are looked for. */
   readonly retentionCheckMs: number;
@@ -78,12 +77,13 @@ export class Shard {
 
   constructor(private readonly parts: ShardParts) {
     this.notices = new ShardNotices(parts.completions);
-    this.groupCommit = new GroupCommit(parts);
+    this.groupCommit = new GroupCommit({ ...parts, partitions: this.partitions });
     this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
     this.lifecycle = new PartitionLifecycle({
       files: parts.files,
       clock: parts.clock,
       openFiles: this.openFiles,
+      groupCommit: this.groupCommit,
       notices: this.notices,
       completions: parts.completions,
       show: (partition) => this.show(partition),
@@ -213,7 +213,7 @@ export class Shard {
       writeAppended(this.parts.completions, requestId, code, -1, -1, -1, 'the disk is full');
       return true;
     }, this.gatheredFrom);
-    this.notices.full();
+    this.notices.full(partition.slot);
     this.notices.error(
       { topic: partition.spec.topic, partition: partition.spec.index },
       `the disk is full: appends are refused until there is room: ${error.message}`,

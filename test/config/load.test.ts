@@ -197,7 +197,7 @@ suite('complaints', () => {
     });
     refused('no client can connect to', { 'advertised.listeners': 'PLAINTEXT://0.0.0.0:9092' });
     refused('not among the listeners', { 'advertised.listeners': 'OTHER://host:9092' });
-    refused('must name one folder', { 'log.dirs': '/a,/b' });
+    refused('must name each folder once', { 'log.dirs': '/a,/b,/a/' });
     refused('replication.factor.strict', { 'default.replication.factor': '3', 'replication.factor.strict': 'true' });
   });
 

@@ -36,6 +36,7 @@ function world() {
       slot: index,
       state: 'online',
       traffic: { appendedBytes: 0, readBytes: 0, firstEndOffset: 0 },
+      logDirectory: '/data',
     }),
   );
   const rows = handles.map(() => ({ ...ROW }));

@@ -17,7 +17,7 @@ for (let arrived = Atomics.load(barrier, 0); arrived < threads; arrived = Atomic
 }
 let claimed: ClaimedDirectory | null = null;
 try {
-  claimed = claimDataDirectory(nodeFileSystem, folder, { nodeId: 1, clusterId: null });
+  claimed = claimDataDirectory(nodeFileSystem, folder, { nodeId: 1, clusterId: null, catalogueIn: null });
   parentPort.postMessage('claimed');
 } catch (error) {
   parentPort.postMessage((error as Error).message);

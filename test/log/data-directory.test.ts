@@ -11,7 +11,7 @@ import { type FileSystem, nodeFileSystem } from '../../src/log/file-system.js';
 import { temporaryFolder } from '../temp-folder.js';
 import { systemError } from './fake-file-system.js';
 
-const identity = { nodeId: 1, clusterId: null };
+const identity = { nodeId: 1, clusterId: null, catalogueIn: null };
 const claim = (folder: string, files: FileSystem = nodeFileSystem) => claimDataDirectory(files, folder, identity);
 
 test('clean is said of a fresh folder and after a clean stop, and of nothing else', () => {

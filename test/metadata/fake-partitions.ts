@@ -7,6 +7,7 @@ import type {
   AppendResult,
   DiskStanding,
   EpochEnd,
+  LogDirectoryState,
   OffsetAtTime,
   PartitionHandle,
   PartitionSpec,
@@ -35,6 +36,18 @@ export class FakePartitions implements Partitions {
   };
   removalsFail = false;
 
+  deal(count: number): readonly null[] {
+    return new Array<null>(count).fill(null);
+  }
+
+  foundIn(): null {
+    return null;
+  }
+
+  logDirectories(): readonly LogDirectoryState[] {
+    return [{ path: '/data', trouble: null }];
+  }
+
   open(spec: PartitionSpec): PartitionHandle {
     const folder = `${spec.topic}-${spec.index}`;
     assert.ok(!this.live.has(folder), `${folder} is opened while another owner has it`);
@@ -48,6 +61,7 @@ export class FakePartitions implements Partitions {
       slot: this.live.size,
       state: 'opening',
       traffic: { appendedBytes: 0, readBytes: 0, firstEndOffset: 0 },
+      logDirectory: '/data',
     };
     this.live.set(folder, handle);
     return handle;

@@ -252,7 +252,7 @@ describe('the catalogue', () => {
     const { topics, log } = await startRegistry();
     await topics.create({ name: 'logs', partitions: 1 });
     const text = log.records[0].value?.toString() ?? '';
-    log.records[0] = { key: log.records[0].key, value: Buffer.from(text.replace('"version":1', '"version":2')) };
+    log.records[0] = { key: log.records[0].key, value: Buffer.from(text.replace('"version":1', '"version":3')) };
     await assert.rejects(startRegistry(log), /newer release/);
   });
 

@@ -8,6 +8,7 @@ import { Metrics } from '../../src/metrics/metrics.js';
 import { PartitionClient } from '../../src/partition/partition-client.js';
 import type { AppendResult, PartitionHandle } from '../../src/partition/partitions.js';
 import { SegmentFiles } from '../../src/partition/segment-files.js';
+import { oneDirectory } from './one-directory.js';
 
 interface Setting {
   readonly client: PartitionClient;
@@ -24,12 +25,11 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
     shardEntry: new URL('./stand-in-shard.js', import.meta.url),
     shards,
     ringBytes,
-    dataDirectory: '/nowhere',
+    directories: oneDirectory('/nowhere'),
     openFilesMax: 10,
     retentionCheckMs: 1e9,
     compaction: null,
     budgetBytes: 0,
-    earlier: { clean: true, recoveryPoints: new Map(), logStartOffsets: new Map(), firstDirtyOffsets: new Map() },
     clock: systemClock,
     logger: silentLogger,
     metrics: new Metrics(),
@@ -39,6 +39,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
       flush: async () => true,
       delete: async () => {},
       checkpoint: async () => true,
+      probe: async () => true,
       compact: async () => null,
       close: async () => {},
     },
@@ -49,7 +50,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
     client,
     fatal,
     async open(topic, index = 0) {
-      const handle = client.open({ topic, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', index, config });
+      const handle = client.open({ topic, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', index, config, directoryId: null });
       await client.opened(handle);
       return handle;
     },

@@ -7,14 +7,16 @@ import { systemClock } from '../../src/base/clock.js';
 import { KafkaError } from '../../src/base/kafka-error.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { loadConfig } from '../../src/config/load.js';
+import type { ClaimedDirectory } from '../../src/log/data-directory.js';
 import { Metrics } from '../../src/metrics/metrics.js';
-import { type EarlierRun, PartitionClient } from '../../src/partition/partition-client.js';
+import { PartitionClient } from '../../src/partition/partition-client.js';
 import { PartitionInternalLog } from '../../src/partition/partition-internal-log.js';
 import type { AppendResult, PartitionHandle } from '../../src/partition/partitions.js';
 import { SegmentFiles } from '../../src/partition/segment-files.js';
 import type { SideJobs } from '../../src/partition/side-jobs.js';
 import { encodeBatch } from '../../src/record/record.js';
 import { temporaryFolder } from '../temp-folder.js';
+import { markClaimed, oneDirectory } from './one-directory.js';
 
 const IDS = ['AAAAAAAAAAAAAAAAAAAAAQ', 'AAAAAAAAAAAAAAAAAAAAAg'] as const;
 const REAL_SHARD = new URL('../../workers/shard-worker.js', import.meta.url);
@@ -22,29 +24,23 @@ const config = loadConfig({ overrides: {} }).config.logConfig(new Map());
 
 interface Options {
   readonly entry?: URL;
-  readonly earlier?: Partial<EarlierRun>;
+  readonly earlier?: Partial<ClaimedDirectory>;
   readonly checkpoint?: SideJobs['checkpoint'];
 }
 
 function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async () => true }: Options = {}) {
   const folder = temporaryFolder('partition-life');
+  markClaimed(folder);
   const segmentFiles = new SegmentFiles();
   const client = new PartitionClient({
     shardEntry: entry,
     shards: 1,
     ringBytes: 64 * 1024,
-    dataDirectory: folder,
+    directories: oneDirectory(folder, earlier),
     openFilesMax: 100,
     retentionCheckMs: 1e9,
     compaction: null,
     budgetBytes: 0,
-    earlier: {
-      clean: true,
-      recoveryPoints: new Map(),
-      logStartOffsets: new Map(),
-      firstDirtyOffsets: new Map(),
-      ...earlier,
-    },
     clock: systemClock,
     logger: silentLogger,
     metrics: new Metrics(),
@@ -54,6 +50,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
       flush: async () => true,
       delete: async () => {},
       checkpoint,
+      probe: async () => true,
       compact: async () => null,
       close: async () => {},
     },
@@ -64,7 +61,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     segmentFiles.close();
   });
   const open = async (topicId: string = IDS[0], index = 0): Promise<PartitionHandle> => {
-    const handle = client.open({ topic: 't', topicId, index, config });
+    const handle = client.open({ topic: 't', topicId, index, config, directoryId: null });
     await client.opened(handle);
     return handle;
   };
@@ -80,7 +77,7 @@ test('a topic that is made anew begins at offset 0, wherever an earlier run left
   const { client, open } = start(t, {
     earlier: { recoveryPoints: new Map([['t 0', 50]]), logStartOffsets: new Map([['t 0', 30]]) },
   });
-  const old = client.open({ topic: 't', topicId: IDS[0], index: 0, config });
+  const old = client.open({ topic: 't', topicId: IDS[0], index: 0, config, directoryId: null });
   await assert.rejects(client.opened(old), /t-0 held records up to offset 50 and now holds none/);
   assert.equal(old.state, 'offline', 'and no empty log stands where they were');
   await client.remove(old);
@@ -201,7 +198,7 @@ test('what a closed log holds is not said to be nothing', async (t) => {
 
 test('a partition whose shard dies while it is opened is open once the next thread has opened it', async (t) => {
   const { client, append } = start(t, { entry: new URL('./stand-in-shard.js', import.meta.url) });
-  const handle = client.open({ topic: 't', topicId: IDS[0], index: 0, config });
+  const handle = client.open({ topic: 't', topicId: IDS[0], index: 0, config, directoryId: null });
   const lost = append(handle, Buffer.from('throw'));
   await client.opened(handle);
   assert.equal((await lost).error, 'NOT_LEADER_OR_FOLLOWER');
@@ -213,7 +210,7 @@ test('a log that could not be opened at first is read as soon as it is open', as
   const { client, folder, segmentFiles } = start(t);
   // Where the folder of the partition should be there is a file.
   writeFileSync(join(folder, 't-0'), '');
-  const handle = client.open({ topic: 't', topicId: IDS[0], index: 0, config });
+  const handle = client.open({ topic: 't', topicId: IDS[0], index: 0, config, directoryId: null });
   const online = new Promise<void>((resolve) => {
     client.onProgress(handle, () => {
       if (handle.state === 'online') resolve();

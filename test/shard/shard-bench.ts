@@ -2,6 +2,7 @@
 import { errorName } from '../../src/base/error-code.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { LogConfig } from '../../src/config/log-config.js';
+import { CLAIM_MARK_FILE } from '../../src/log/data-directory.js';
 import { Histogram } from '../../src/metrics/histogram.js';
 import { instruments } from '../../src/metrics/instruments.js';
 import { encodeBatch } from '../../src/record/record.js';
@@ -47,6 +48,7 @@ export class ShardBench {
   private nextId = 1;
 
   constructor(readonly files = new FakeFileSystem()) {
+    if (!files.exists(`/data/${CLAIM_MARK_FILE}`)) files.setContent(`/data/${CLAIM_MARK_FILE}`, Buffer.alloc(0));
     const there = allocateRing(1024 * 1024);
     const back = allocateRing(1024 * 1024);
     this.commands = new RingProducer(there);
@@ -60,7 +62,6 @@ export class ShardBench {
       files,
       clock: this.clock,
       flushTimes: this.flushTimes,
-      dataDirectory: '/data',
       openFilesMax: 100,
       retentionCheckMs: 300_000,
     });
