@@ -8,6 +8,7 @@ import { describeVerdict, judge, readBaseline, writeBaseline } from './baseline.
 import { type Contender, type FreshBroker, runningPeer } from './broker.js';
 import type { Cell } from './cell.js';
 import { cells, cellsOf } from './cells.js';
+import { compaction, compactionSettings } from './compaction.js';
 import { compare, type Plan, type Row } from './compare.js';
 import { estimatedMinutes } from './estimate.js';
 import { html } from './html-report.js';
@@ -17,6 +18,9 @@ import { asItComes, copyPath, millrace } from './product.js';
 import { markdown, type Report, type ToolRun, text, toolText } from './report.js';
 import { runBlaster } from './run-blaster.js';
 import { sustained, sustainedSettings } from './sustained.js';
+
+/** What `--compaction` compacts where it is not told. */
+const KEYS = 5_000_000;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -43,10 +47,14 @@ async function warmUpKafka(broker: FreshBroker, warmUpSeconds: number): Promise<
 
 function contendersOf(options: Options, directory: string): Contender[] {
   const contenders: Contender[] = [];
-  const settings = options.sustained === undefined ? {} : sustainedSettings;
+  const settings = {
+    ...(options.sustained === undefined ? {} : sustainedSettings),
+    ...(options.compaction === undefined ? {} : compactionSettings),
+  };
   if (options.product) {
     const overrides = [...Object.entries(settings).map(([key, value]) => `${key}=${value}`), ...options.override];
-    const variants = options.quick || options.sustained !== undefined ? [asItComes] : [asItComes, copyPath];
+    const single = options.quick || options.sustained !== undefined || options.compaction !== undefined;
+    const variants = single ? [asItComes] : [asItComes, copyPath];
     for (const variant of variants) contenders.push(millrace(variant, directory, overrides));
   }
   if (options.peer !== undefined) {
@@ -64,8 +72,11 @@ function chosenCells(options: Options): readonly Cell[] {
 }
 
 async function measure(options: Options, plan: Plan): Promise<Row[]> {
-  if (options.sustained === undefined) return compare(plan);
   const { contenders, directory, secondsPerRun } = plan;
+  if (options.compaction !== undefined) {
+    return compaction({ contenders, keys: options.compaction === true ? KEYS : options.compaction, say });
+  }
+  if (options.sustained === undefined) return compare(plan);
   const minutes = secondsPerRun / 60;
   return sustained({ contenders, minutes, rate: options.rate ?? null, retainGb: options.retainGb, directory, say });
 }
@@ -111,11 +122,13 @@ export async function bench(options: Options): Promise<number> {
     process.once(signal, () => void cleanUp().then(() => process.exit(1)));
   }
   const minutes = options.sustained === true ? 30 : options.sustained;
-  const runs = minutes === undefined ? (options.runs ?? (options.quick ? 3 : 5)) : 1;
+  const once = minutes !== undefined || options.compaction !== undefined;
+  const runs = !once ? (options.runs ?? (options.quick ? 3 : 5)) : 1;
   const secondsPerRun = minutes === undefined ? (options.seconds ?? (options.quick ? 3 : 5)) : minutes * 60;
   const limits = options.limits ? (options.quick ? 'first' : 'all') : 'none';
   const plan: Plan = { contenders, cells: chosenCells(options), limits, runs, secondsPerRun, directory, say };
-  if (minutes === undefined) say(`this takes about ${Math.ceil(estimatedMinutes(plan))} min`);
+  if (minutes === undefined && options.compaction === undefined)
+    say(`this takes about ${Math.ceil(estimatedMinutes(plan))} min`);
   try {
     const rows = await measure(options, plan);
     const tools: ToolRun[] = [];

@@ -17,6 +17,7 @@ export interface Options {
   warmUp: number;
   kafkaTools?: boolean;
   sustained?: number | true;
+  compaction?: number | true;
   rate?: number;
   retainGb: number;
   product: boolean;
@@ -73,6 +74,7 @@ export function readOptions(args: readonly string[]): Options {
     .option('--warm-up <s>', 'seconds of load that Apache Kafka gets before anything is measured', positive, 60)
     .option('--kafka-tools', "also run Apache Kafka's own performance tools against each broker (needs Java)")
     .option('--sustained [minutes]', 'instead of the cells: one pace for 30 minutes, judged minute by minute', positive)
+    .option('--compaction [keys]', 'instead of the cells: producing while 5 million keys are compacted', positive)
     .option('--rate <mb>', 'MB/s of --sustained; 70 % of what broker and disk take where not given', positive)
     .option('--retain-gb <gb>', 'what --sustained keeps on disk; more than memory is what it is about', positive, 24)
     .option('--no-product', 'leave Millrace itself out')
