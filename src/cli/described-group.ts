@@ -1,8 +1,9 @@
-/** How groups stand, asked for by the API of their type: classic groups have one, those of KIP-848 another. Command line. */
+/** How groups stand, asked for by the API of their type: classic groups have one, those of KIP-848 and share groups others. Command line. */
 import { decodeRecord } from '../protocol/compile.js';
 import { MalformedRequestError } from '../protocol/malformed-request-error.js';
 import { describeGroups } from '../protocol/messages/15-describe-groups.js';
 import { consumerGroupDescribe } from '../protocol/messages/69-consumer-group-describe.js';
+import { shareGroupDescribe } from '../protocol/messages/77-share-group-describe.js';
 import { consumerProtocolAssignment } from '../protocol/records/consumer-protocol-assignment.js';
 import type { DecodedResponseOf } from '../protocol/schema.js';
 import { checkError, type KafkaClient } from './client.js';
@@ -21,13 +22,13 @@ export interface DescribedMember {
   /** null in classic groups, where members have none. */
   readonly memberEpoch: number | null;
   readonly assignment: readonly AssignedTopic[];
-  /** What the member is on its way to; null in classic groups. */
+  /** What the member is on its way to; null in classic groups, and in share groups, where it is there at once. */
   readonly targetAssignment: readonly AssignedTopic[] | null;
 }
 
 export interface DescribedGroup {
   readonly groupId: string;
-  readonly type: 'classic' | 'consumer';
+  readonly type: 'classic' | 'consumer' | 'share';
   /** {@link NOT_THERE} for a group that does not exist. */
   readonly state: string;
   readonly protocolType: string;
@@ -42,7 +43,8 @@ export const NOT_THERE = 'Dead';
 
 type ClassicGroup = DecodedResponseOf<typeof describeGroups>['groups'][number];
 type ConsumerGroup = DecodedResponseOf<typeof consumerGroupDescribe>['groups'][number];
-type ConsumerAssignment = ConsumerGroup['members'][number]['assignment'];
+type ShareGroup = DecodedResponseOf<typeof shareGroupDescribe>['groups'][number];
+type Assignment = ShareGroup['members'][number]['assignment'];
 
 function inOrder(topics: readonly AssignedTopic[]): AssignedTopic[] {
   return topics
@@ -62,7 +64,7 @@ function classicAssignment(protocolType: string, bytes: Buffer): AssignedTopic[]
   }
 }
 
-function consumerAssignment({ topicPartitions }: ConsumerAssignment): AssignedTopic[] {
+function namedAssignment({ topicPartitions }: Assignment): AssignedTopic[] {
   return inOrder(topicPartitions.map(({ topicName, partitions }) => ({ topic: topicName, partitions })));
 }
 
@@ -104,10 +106,38 @@ function ofConsumer(group: ConsumerGroup): DescribedGroup {
         clientId,
         host: clientHost,
         memberEpoch,
-        assignment: consumerAssignment(assignment),
-        targetAssignment: consumerAssignment(targetAssignment),
+        assignment: namedAssignment(assignment),
+        targetAssignment: namedAssignment(targetAssignment),
       }),
     ),
+  };
+}
+
+function ofShare({
+  groupId,
+  groupState,
+  assignorName,
+  groupEpoch,
+  assignmentEpoch,
+  members,
+}: ShareGroup): DescribedGroup {
+  return {
+    groupId,
+    type: 'share',
+    state: groupState,
+    protocolType: 'share',
+    assignor: assignorName,
+    groupEpoch,
+    assignmentEpoch,
+    members: members.map(({ memberId, clientId, clientHost, memberEpoch, assignment }) => ({
+      memberId,
+      groupInstanceId: null,
+      clientId,
+      host: clientHost,
+      memberEpoch,
+      assignment: namedAssignment(assignment),
+      targetAssignment: null,
+    })),
   };
 }
 
@@ -118,18 +148,24 @@ export async function readGroups(client: KafkaClient, groupIds: readonly string[
   const isElsewhere = (group: ClassicGroup) =>
     group.errorCode === 'GROUP_ID_NOT_FOUND' || (group.errorCode === 'NONE' && group.groupState === NOT_THERE);
   const elsewhere = classic.filter(isElsewhere).map(({ groupId }) => groupId);
-  const consumers = new Map<string, ConsumerGroup>();
+  const others = new Map<string, DescribedGroup>();
+  const request = { groupIds: elsewhere, includeAuthorizedOperations: false };
+  const learn = (group: ConsumerGroup | ShareGroup, described: () => DescribedGroup): void => {
+    if (group.errorCode === 'GROUP_ID_NOT_FOUND') return;
+    checkError(group.errorCode, group.errorMessage, `Group ${group.groupId}`);
+    others.set(group.groupId, described());
+  };
   if (elsewhere.length > 0 && client.speaks(consumerGroupDescribe)) {
-    const request = { groupIds: elsewhere, includeAuthorizedOperations: false };
-    for (const group of (await client.request(consumerGroupDescribe, request)).groups) {
-      if (group.errorCode === 'GROUP_ID_NOT_FOUND') continue;
-      checkError(group.errorCode, group.errorMessage, `Group ${group.groupId}`);
-      consumers.set(group.groupId, group);
-    }
+    const { groups } = await client.request(consumerGroupDescribe, request);
+    for (const group of groups) learn(group, () => ofConsumer(group));
+  }
+  if (elsewhere.length > others.size && client.speaks(shareGroupDescribe)) {
+    const { groups } = await client.request(shareGroupDescribe, request);
+    for (const group of groups) learn(group, () => ofShare(group));
   }
   return classic.map((group) => {
-    const consumer = consumers.get(group.groupId);
-    if (consumer) return ofConsumer(consumer);
+    const other = others.get(group.groupId);
+    if (other) return other;
     if (!isElsewhere(group)) checkError(group.errorCode, group.errorMessage, `Group ${group.groupId}`);
     return ofClassic(group);
   });

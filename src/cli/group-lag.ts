@@ -1,23 +1,24 @@
 /** Where a group stands in each partition, and how far behind that is, in records and in seconds. Command line. */
 import { systemClock } from '../base/clock.js';
-import type { KafkaClient } from './client.js';
+import { describeShareGroupOffsets } from '../protocol/messages/90-describe-share-group-offsets.js';
+import { checkError, type KafkaClient } from './client.js';
 import { readCommitted } from './committed-offsets.js';
 import type { DescribedGroup } from './described-group.js';
 import { readTimestamp } from './first-unread.js';
 import { inPlaceOrder, LATEST, readOffsets, type TopicPartition } from './topic-metadata.js';
 
 export interface PartitionLag extends TopicPartition {
-  /** null where a member has the partition and nothing was committed yet. */
+  /** null where a member has the partition and nothing was committed yet; of a share group, where its first record is that is not over. */
   readonly committedOffset: number | null;
   readonly leaderEpoch: number | null;
   readonly metadata: string | null;
   /** null where the broker does not tell: the topic may be gone. */
   readonly logEndOffset: number | null;
-  /** Records that are there and not committed. */
+  /** Records that are there and not committed, or not over. */
   readonly lag: number | null;
   /** Age of the first of them, by its timestamp; 0 where there is none. */
   readonly lagSeconds: number | null;
-  /** The member that has the partition. */
+  /** The member that has the partition; null in a share group, where several may. */
   readonly memberId: string | null;
 }
 
@@ -27,6 +28,7 @@ function keyOf({ topic, partition }: TopicPartition): string {
 
 /** Every partition that `group` has committed for or that a member of it has, by topic and partition. */
 export async function readLags(client: KafkaClient, group: DescribedGroup): Promise<PartitionLag[]> {
+  if (group.type === 'share') return readShareLags(client, group.groupId);
   const committed = await readCommitted(client, group.groupId);
   const places = new Map<string, TopicPartition>(committed.map((place) => [keyOf(place), place]));
   const committedAt = new Map(committed.map((place) => [keyOf(place), place]));
@@ -62,6 +64,31 @@ export async function readLags(client: KafkaClient, group: DescribedGroup): Prom
       lag,
       lagSeconds,
       memberId,
+    });
+  }
+  return lags;
+}
+
+async function readShareLags(client: KafkaClient, groupId: string): Promise<PartitionLag[]> {
+  const { groups } = await client.request(describeShareGroupOffsets, { groups: [{ groupId, topics: null }] });
+  checkError(groups[0].errorCode, groups[0].errorMessage, `Group ${groupId}`);
+  const told = groups[0].topics.flatMap(({ topicName: topic, partitions }) =>
+    partitions.map((each) => ({ ...each, topic, partition: each.partitionIndex })),
+  );
+  const ends = await readOffsets(client, told.sort(inPlaceOrder), LATEST);
+  const lags: PartitionLag[] = [];
+  for (const [index, { topic, partition, startOffset, leaderEpoch, lag }] of told.entries()) {
+    const known = startOffset >= 0 && lag >= 0;
+    lags.push({
+      topic,
+      partition,
+      committedOffset: known ? startOffset : null,
+      leaderEpoch: known ? leaderEpoch : null,
+      metadata: null,
+      logEndOffset: ends[index],
+      lag: known ? lag : null,
+      lagSeconds: known ? await readLagSeconds(client, { topic, partition }, startOffset, lag) : null,
+      memberId: null,
     });
   }
   return lags;

@@ -170,7 +170,12 @@ async function planOf(
 }
 
 /** Whether the offsets of `group` may be moved under it; says on stderr why not. */
-function isIdle({ groupId, state, members }: DescribedGroup, host: Host): boolean {
+function isIdle({ groupId, type, state, members }: DescribedGroup, host: Host): boolean {
+  if (type === 'share') {
+    host.stderr.write(`Group ${groupId} is a share group, which commits nothing: kafka-share-groups.sh --reset-offsets moves it.
+`);
+    return false;
+  }
   if (state === 'Empty' || state === NOT_THERE) return true;
   host.stderr.write(
     `Group ${groupId} cannot be reset while it has members: it is ${state} with ${members.length}. Stop them first.\n`,

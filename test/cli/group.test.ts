@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { KafkaClient } from '../../src/cli/client.js';
+import { alterShareGroupOffsets } from '../../src/protocol/messages/91-alter-share-group-offsets.js';
 import { BrokerProcess, brokerIsBuilt, noBroker } from '../broker-process.js';
 import { removeTemporaryFolder, temporaryFolder } from '../temp-folder.js';
 import { millrace } from './command-line.js';
@@ -226,6 +228,19 @@ $`),
     assert.match(await refused('delete', 'nobody'), /GROUP_ID_NOT_FOUND/);
     assert.match(await refused('delete-offsets', 'nobody', '--topic', 'logs'), /GROUP_ID_NOT_FOUND/);
     assert.match((await run('reset', 'nobody', '--all-topics', '--to-latest')).stderr, /there is nothing to reset/);
+  });
+
+  test('share groups are described, and not reset', async () => {
+    const client = await KafkaClient.connect(broker.bootstrap);
+    const topics = [{ topicName: 'logs', partitions: [{ partitionIndex: 0, startOffset: 4 }] }];
+    assert.equal((await client.request(alterShareGroupOffsets, { groupId: 'queue', topics })).errorCode, 'NONE');
+    client.close();
+    assert.match(await done('describe', 'queue', '--state'), /^queue +share +simple +Empty +0$/m);
+    const offsets = await done('describe', 'queue');
+    assert.match(offsets, /^queue +logs +0 +4 +10 +6 /m);
+    assert.match(offsets, /^queue +logs +1 +- +3 +- /m);
+    assert.match(await refused('reset', 'queue', '--all-topics', '--to-latest'), /is a share group/);
+    assert.equal(await done('delete', 'queue'), 'Deleted group queue.\n');
   });
 
   test('lose offsets, and then all', async () => {
