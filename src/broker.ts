@@ -252,7 +252,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const { clusterId } = directories.claimFirst();
     let fatal: string | null = null;
     const compaction = config.compaction;
-    const sideJobs = createSideJobs(SIDE_JOB_ENTRY, compaction?.threads ?? 0, logger);
+    const sideJobs = createSideJobs(
+      SIDE_JOB_ENTRY,
+      { compacting: compaction?.threads ?? 0, preparing: this.shardCount },
+      logger,
+    );
     const partitions = new PartitionClient({
       shardEntry: SHARD_ENTRY,
       shards: this.shardCount,

@@ -6,6 +6,7 @@ import { nodeFileSystem } from '../src/log/file-system.js';
 import { Handover, type HandoverMemory } from '../src/ring/handover.js';
 
 export { runSideJob } from '../src/log/side-job.js';
+export { runPreparation } from '../src/record/batch-preparation.js';
 
 export function runCompactionJob({
   job,

@@ -9,7 +9,7 @@ const distinctBatches = 16;
 export function batchPool(shape: BatchShape): Batch[] {
   return Array.from({ length: distinctBatches }, (_, at) =>
     shape.kind === 'log-lines'
-      ? logLineBatch(shape.batchBytes, at + 1)
+      ? logLineBatch(shape.batchBytes, at + 1, shape.compression)
       : blobBatch(shape.recordBytes, shape.records, at + 1),
   );
 }

@@ -48,7 +48,7 @@ export interface LoadCell extends CellBase {
   readonly job: (options: RunOptions) => Job;
   /** More clients that run beside the one that is measured. */
   readonly background: (options: RunOptions) => readonly Job[];
-  /** Settings that the run's topic has of its own. */
+  /** Settings that the run's topic has of its own; peers are spared those that only this broker knows. */
   readonly topicConfigs: readonly { readonly name: string; readonly value: string }[];
   /** A run takes at least so long, warm-up included, whatever is asked for. */
   readonly secondsMin: number;

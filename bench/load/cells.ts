@@ -1,4 +1,6 @@
 /** The cells of the bench and the sets that they belong to. Runs in the process of `millrace bench`. */
+
+import type { Compression } from '../../src/record/compression.js';
 import type { FlushPolicy } from './broker.js';
 import type { Cell, CellSet, LoadCell, LoadLimit, RestartCell, RunOptions } from './cell.js';
 import type { BatchShape } from './job.js';
@@ -9,7 +11,11 @@ const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 const warmUpSeconds = 1;
 
-const lines = (batchBytes: number): BatchShape => ({ kind: 'log-lines', batchBytes });
+const lines = (batchBytes: number, compression?: Compression): BatchShape => ({
+  kind: 'log-lines',
+  batchBytes,
+  compression,
+});
 const blobs = (recordBytes: number, records: number): BatchShape => ({ kind: 'blobs', recordBytes, records });
 const single = blobs(100, 1);
 
@@ -347,6 +353,26 @@ export const cells: readonly Cell[] = [
         fromFirstTouch: true,
       },
     ),
+  ),
+  ...(['gzip', 'snappy', 'lz4', 'zstd'] as const).map((compression) =>
+    produceCell(`compression-${compression}`, `produce 64 KiB batches of ${compression}`, {
+      set: 'named',
+      shape: lines(64 * KiB, compression),
+    }),
+  ),
+  ...(['none', 'lz4'] as const).map((compression) =>
+    produceCell(`validation-${compression}`, `every record looked at, 64 KiB batches of ${compression}`, {
+      set: 'named',
+      shape: lines(64 * KiB, compression),
+      topicConfigs: [{ name: 'millrace.record.validation', value: 'records' }],
+    }),
+  ),
+  ...(['lz4', 'zstd'] as const).map((compression) =>
+    produceCell(`recompression-${compression}`, `64 KiB batches that the broker packs with ${compression}`, {
+      set: 'named',
+      shape: lines(64 * KiB),
+      topicConfigs: [{ name: 'compression.type', value: compression }],
+    }),
   ),
   produceCell('flush-64k', '64 KiB batches', { set: 'full', shape: lines(64 * KiB), flush: 'ack' }),
   produceCell('flush-16k', '16 KiB batches', { set: 'quick', shape: lines(16 * KiB), flush: 'ack', connections: 16 }),

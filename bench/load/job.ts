@@ -1,5 +1,7 @@
 /** What the load client is asked to do and what it answers: crosses between two processes as JSON. */
 
+import type { Compression } from '../../src/record/compression.js';
+
 interface JobBase {
   readonly host: string;
   readonly port: number;
@@ -13,9 +15,9 @@ interface JobBase {
   readonly seconds: number;
 }
 
-/** How a batch is filled: log lines up to a size, or a fixed number of half-compressible blobs. */
+/** How a batch is filled: log lines up to a size, compressed or not, or a fixed number of half-compressible blobs. */
 export type BatchShape =
-  | { readonly kind: 'log-lines'; readonly batchBytes: number }
+  | { readonly kind: 'log-lines'; readonly batchBytes: number; readonly compression?: Compression }
   | { readonly kind: 'blobs'; readonly recordBytes: number; readonly records: number };
 
 /** Closed loop: each connection keeps `inFlight` Produce requests under way. */

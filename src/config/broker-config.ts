@@ -232,6 +232,8 @@ export class BrokerConfig {
       timestampType: value('message.timestamp.type'),
       timestampBeforeMaxMs: value('message.timestamp.before.max.ms'),
       timestampAfterMaxMs: value('message.timestamp.after.max.ms'),
+      validation: value('millrace.record.validation'),
+      ...this.#compressionOf(settings),
       compacted: policy.includes('compact'),
       deleted: policy.includes('delete'),
       minDirtyRatio: value('min.cleanable.dirty.ratio'),
@@ -247,6 +249,14 @@ export class BrokerConfig {
       budgetPriority: value('millrace.budget.priority'),
       producerIdExpirationMs: this.get('producer.id.expiration.ms'),
     };
+  }
+
+  #compressionOf(settings: ReadonlyMap<string, string>): Pick<LogConfig, 'compression' | 'compressionLevel'> {
+    const type = this.topicValue('compression.type', settings);
+    if (type === 'gzip' || type === 'lz4' || type === 'zstd') {
+      return { compression: type, compressionLevel: this.topicValue(`compression.${type}.level`, settings) };
+    }
+    return { compression: type === 'uncompressed' ? 'none' : type, compressionLevel: 0 };
   }
 
   /** null: nothing is compacted. */

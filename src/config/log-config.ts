@@ -25,6 +25,12 @@ export interface LogConfig {
   readonly timestampType: 'CreateTime' | 'LogAppendTime';
   readonly timestampBeforeMaxMs: number;
   readonly timestampAfterMaxMs: number;
+  /** How much of a batch is checked before it is stored (see batch-validator.ts). */
+  readonly validation: 'off' | 'header' | 'records';
+  /** What batches are stored as: `producer`, as they were sent. */
+  readonly compression: 'producer' | 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+  /** Of that codec; means nothing to those that have no levels. */
+  readonly compressionLevel: number;
   /** Compacted topics refuse records without a key. */
   readonly compacted: boolean;
   readonly deleted: boolean;

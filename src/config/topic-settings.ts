@@ -177,25 +177,43 @@ export const topicSettings = {
     }),
     'log.cleaner.max.compaction.lag.ms',
   ),
+  'millrace.record.validation': inherits(
+    choice({
+      words: ['off', 'header', 'records'],
+      default: 'header',
+      doc: 'What is checked of a batch. off: length, magic, CRC, codec, count and sequences, on which the log and its readers rest; header: the timestamps that its header names, too; records: every record, also of compressed batches. Compacted topics look at every record whatever this says.',
+    }),
+    'record.validation',
+  ),
   'compression.type': inherits(
     choice({
       words: ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'],
       default: 'producer',
-      noEffect: true,
-      doc: 'Batches stay as the producer made them, whatever this says.',
+      doc: 'What batches are stored as: producer, as they were sent; any other word has those that came otherwise compressed anew, in the side-job pool.',
     }),
     'compression.type',
   ),
   'compression.gzip.level': inherits(
-    int({ default: -1, min: -1, max: 9, noEffect: true, doc: 'Batches stay as the producer made them.' }),
+    int({
+      default: -1,
+      min: -1,
+      max: 9,
+      doc: "How hard batches are compressed where compression.type is gzip; -1 is gzip's own default, 6.",
+    }),
     'compression.gzip.level',
   ),
   'compression.lz4.level': inherits(
-    int({ default: 9, min: 1, max: 17, noEffect: true, doc: 'Batches stay as the producer made them.' }),
+    int({
+      default: 9,
+      min: 1,
+      max: 17,
+      noEffect: true,
+      doc: 'lz4 is written in one way, the fast one, which is what Kafka takes at 9.',
+    }),
     'compression.lz4.level',
   ),
   'compression.zstd.level': inherits(
-    int({ default: 3, min: -131_072, max: 22, noEffect: true, doc: 'Batches stay as the producer made them.' }),
+    int({ default: 3, min: -131_072, max: 22, doc: 'How hard batches are compressed where compression.type is zstd.' }),
     'compression.zstd.level',
   ),
   'min.insync.replicas': inherits(

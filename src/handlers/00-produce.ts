@@ -81,6 +81,10 @@ function settle(response: PartitionResponse, result: AppendResult): void {
   response.logAppendTimeMs = result.logAppendTimeMs;
   response.logStartOffset = result.logStartOffset;
   if (result.message !== null) response.errorMessage = result.message;
+  if (result.recordErrors === undefined) return;
+  response.recordErrors = result.recordErrors.map(({ index, message }) => {
+    return { batchIndex: index, batchIndexErrorMessage: message };
+  });
 }
 
 /** What is wrong with the whole request. */

@@ -31,6 +31,7 @@ import type {
   Watermarks,
 } from './partitions.js';
 import { placeOn } from './placement.js';
+import { Preparations } from './preparations.js';
 import type { SegmentFiles } from './segment-files.js';
 import { segmentPath } from './segment-path.js';
 import { ShardPool } from './shard-pool.js';
@@ -78,6 +79,7 @@ export class PartitionClient implements Partitions {
   /** Stamped on the batches of every partition opened from now on. */
   leaderEpoch: LeaderEpoch = 0;
   private readonly pool: ShardPool;
+  private readonly preparations: Preparations;
   private readonly row: WatermarkRow = emptyRow();
   private readonly relievedListeners: (() => void)[] = [];
   /** Names of partitions that were opened: what the earlier run knew of them is not said of the next topic of that name. */
@@ -131,6 +133,13 @@ export class PartitionClient implements Partitions {
       evict: async (entry, delayMs) => (await this.ask(entry, { kind: 'evict', delayMs })).surveyed ?? null,
       capSegments: (directory, bytes) => this.capSegments(directory, bytes),
     });
+    this.preparations = new Preparations({
+      clock: options.clock,
+      logger: options.logger,
+      prepare: (job) => options.sideJobs.prepare(job),
+      append: (entry, batch, done) => this.pool.link(entry.shard).append(entry.slot, true, batch, done),
+      onRelieved: () => this.relieve(),
+    });
     const { compaction: settings, clock, logger, metrics, sideJobs, segmentFiles } = options;
     this.compactor =
       settings &&
@@ -142,18 +151,18 @@ export class PartitionClient implements Partitions {
       });
   }
 
-  /** True while a ring is full: sockets should be left unread until `onRelieved` calls back. */
+  /** True while a ring is full, or too much waits for the side-job pool: sockets should be left unread until `onRelieved` calls back. */
   get congested(): boolean {
-    return this.pool.congested;
+    return this.pool.congested || this.preparations.congested;
   }
 
-  /** Calls `listener` once, when no ring is full any more. */
+  /** Calls `listener` once, when there is room again. */
   onRelieved(listener: () => void): void {
     this.relievedListeners.push(listener);
   }
 
   private relieve(): void {
-    if (this.relievedListeners.length === 0 || this.pool.congested) return;
+    if (this.relievedListeners.length === 0 || this.congested) return;
     for (const listener of this.relievedListeners.splice(0)) listener();
   }
 
@@ -290,6 +299,7 @@ export class PartitionClient implements Partitions {
     }
     handle.traffic.appendedBytes += batch.length;
     home.appendedBytes += batch.length;
+    if (fromClient && this.preparations.takes(handle as PartitionEntry, batch, done)) return;
     this.pool.link(handle.shard).append(handle.slot, fromClient, batch, done);
   }
 
@@ -518,6 +528,7 @@ export class PartitionClient implements Partitions {
   async close(): Promise<string | null> {
     await this.budgets.close();
     await this.compactor?.close();
+    await this.preparations.close();
     return this.pool.close();
   }
 

@@ -1,6 +1,7 @@
 /** The main thread's view of partitions: what handlers, the catalogue and the coordinators may ask of them. */
 import type { ErrorName } from '../base/error-code.js';
 import type { FileRecords } from '../base/file-slice.js';
+import type { RecordError } from '../base/record-error.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { LogConfig } from '../config/log-config.js';
@@ -67,6 +68,8 @@ export interface AppendResult {
   readonly error: ErrorName;
   /** More about the error than its own sentence, or null. */
   readonly message: string | null;
+  /** Which records are to blame, where it is single ones. */
+  readonly recordErrors?: readonly RecordError[];
   /** Offset of the batch's first record (the original one for a duplicate), -1 on error. */
   readonly baseOffset: Offset;
   /** Milliseconds, or -1 where the topic keeps the producer's own timestamps. */

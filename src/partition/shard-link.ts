@@ -12,11 +12,11 @@ import {
   idAt,
   logAppendTimeMsAt,
   logStartOffsetAt,
-  messageAt,
   NOTICE,
   PROGRESS,
   readNotice,
   readReply,
+  refusalAt,
   type ShardNotice,
   type ShardReply,
 } from '../ring/completions.js';
@@ -213,15 +213,18 @@ export class ShardLink {
     const ring = this.completions;
     while (ring.poll()) {
       switch (ring.type) {
-        case APPENDED:
+        case APPENDED: {
+          const { message, recordErrors } = refusalAt(ring);
           this.takeAppend(idAt(ring))({
             error: errorName(errorCodeAt(ring)),
-            message: messageAt(ring),
+            message,
+            recordErrors,
             baseOffset: baseOffsetAt(ring),
             logAppendTimeMs: logAppendTimeMsAt(ring),
             logStartOffset: logStartOffsetAt(ring),
           });
           break;
+        }
         case PROGRESS:
           this.events.progress(idAt(ring));
           break;

@@ -1,13 +1,15 @@
 /**
- * The side-job pool: deleting, reading ahead and compacting, off the main thread and off every shard. Main thread.
+ * The side-job pool: deleting, reading ahead, compacting, and looking into batches, off the main thread and off every shard. Main thread.
  *
  * Piscina hosts these and not the shards: side jobs are what it is made for (many short tasks, threads that come and go,
  * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
  * apart from its neighbours when it dies.
  */
+import fastq from 'fastq';
 import type { Piscina } from 'piscina';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
+import type { PreparationJob, PreparedBatch } from '../record/batch-preparation.js';
 import type { HandoverMemory } from '../ring/handover.js';
 
 export interface SideJobs {
@@ -23,18 +25,27 @@ export interface SideJobs {
   probe(directory: string): Promise<boolean>;
   /** Null where the handover was stopped; rejects where the log cannot be compacted. */
   compact(job: CompactionJob, handover: HandoverMemory): Promise<CompactionOutcome | null>;
+  /** One outcome for each batch of the job, in order. */
+  prepare(job: PreparationJob): Promise<PreparedBatch[]>;
   close(): Promise<void>;
 }
 
-/** Beside those that compact, which are at it for long. */
+/** What the pool's threads are for, beside short jobs. */
+export interface SideJobThreads {
+  readonly compacting: number;
+  /** For batches that cannot be stored as they were sent. */
+  readonly preparing: number;
+}
+
+/** Beside those that compact or prepare batches, which are at it for long. */
 const SHORT_JOB_THREADS = 2;
 
-export function createSideJobs(entry: URL, compactingThreads: number, logger: Logger): SideJobs {
+export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logger): SideJobs {
   // Loaded and made at first use: a start does not wait for it, an idle broker has no thread for it.
   let pool: Promise<Piscina> | null = null;
   const open = async (): Promise<Piscina> => {
     const { Piscina } = await import('piscina');
-    const maxThreads = SHORT_JOB_THREADS + compactingThreads;
+    const maxThreads = SHORT_JOB_THREADS + threads.compacting + threads.preparing;
     return new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
   };
   /** `what` null: a failure is an answer like any other. */
@@ -49,6 +60,11 @@ export function createSideJobs(entry: URL, compactingThreads: number, logger: Lo
       return false;
     }
   };
+  // However many partitions ask, threads are left for those who wait for a disk.
+  const preparing = fastq.promise<unknown, PreparationJob, PreparedBatch[]>(async (job) => {
+    pool ??= open();
+    return (await pool).run(job, { name: 'runPreparation' });
+  }, threads.preparing);
   return {
     async readAhead(path, position, length) {
       await run({ kind: 'readAhead', path, position, length }, 'could not read ahead');
@@ -66,6 +82,7 @@ export function createSideJobs(entry: URL, compactingThreads: number, logger: Lo
       pool ??= open();
       return (await pool).run({ job, handover }, { name: 'runCompactionJob', transferList: [handover.port] });
     },
+    prepare: (job) => preparing.push(job),
     close: async () => {
       await (await pool)?.close();
     },

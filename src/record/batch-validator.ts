@@ -1,8 +1,10 @@
-/** Decides whether a record batch may enter a log: header and CRC always, every record only where the topic asks. On shards. */
+/**
+ * Decides whether a record batch may enter a log: header and CRC always, every record where the topic asks for it. On shards,
+ * which never unfold what is compressed: such records have been looked at before (batch-preparation.ts).
+ */
 import type { ErrorName } from '../base/error-code.js';
-import { KafkaError } from '../base/kafka-error.js';
 import * as layout from './batch-layout.js';
-import { compressionName, decompress } from './compression.js';
+import { compressionName } from './compression.js';
 import {
   baseOffsetOf,
   baseSequenceOf,
@@ -20,26 +22,29 @@ import {
   producerIdOf,
   recordsCountOf,
   sizeOf,
+  stampMaxTimestamp,
 } from './record-batch.js';
-import { VarintReader } from './varint.js';
-
-/** Length, attributes, two deltas, and the lengths of no key, no value and no headers: a byte each. */
-const RECORD_BYTES_MIN = 7;
+import { checkRecords, largestTimestampMs, RECORD_BYTES_MIN, type Verdict } from './record-checks.js';
 
 /** The settings of a topic that decide what it takes in. */
 export interface BatchRules {
+  /**
+   * `off`: only what the log and its readers rest on, the CRC among it: a batch whose CRC is wrong would be taken for the
+   * torn end of the log by the next start, and all behind it cut off. `header`: the timestamps that the header names, too.
+   * `records`: every record.
+   */
+  readonly validation: 'off' | 'header' | 'records';
   readonly messageBytesMax: number;
   readonly segmentBytesMax: number;
   readonly timestampType: 'CreateTime' | 'LogAppendTime';
   readonly timestampBeforeMaxMs: number;
   readonly timestampAfterMaxMs: number;
+  /** Every record must have a key, whatever `validation` says. */
   readonly compacted: boolean;
 }
 
-/** Receives the sentence that goes with an error; the caller owns and reuses it. */
-export interface Verdict {
-  message: string | null;
-}
+/** Any time at all. */
+const NO_BOUND_MS = Number.POSITIVE_INFINITY;
 
 /**
  * Checks `bytes[start, start + length)`, which must hold exactly one batch (protocol guide, "Record batch"; the codes are
@@ -55,7 +60,29 @@ export function validateBatch(
   fromClient: boolean,
   verdict: Verdict,
 ): ErrorName {
+  const error = validateHeader(bytes, start, length, rules, nowMs, fromClient, verdict);
+  if (error !== 'NONE' || codecOf(bytes, start) !== layout.CODEC_NONE || !asksForRecords(rules)) return error;
+  const from = start + layout.RECORDS;
+  return validateRecords(bytes, start, length, bytes, from, start + length, rules, nowMs, fromClient, verdict);
+}
+
+/** True where every record of every batch is looked at. */
+export function asksForRecords(rules: BatchRules): boolean {
+  return rules.compacted || rules.validation === 'records';
+}
+
+/** As {@link validateBatch}, but for the records. */
+export function validateHeader(
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+  rules: BatchRules,
+  nowMs: number,
+  fromClient: boolean,
+  verdict: Verdict,
+): ErrorName {
   verdict.message = null;
+  verdict.recordErrors = null;
   if (length > layout.MAGIC && magicOf(bytes, start) !== layout.MAGIC_V2) {
     return refuse(
       verdict,
@@ -110,11 +137,42 @@ export function validateBatch(
   if (compressionName(codecOf(bytes, start)) === undefined) {
     return refuse(verdict, 'UNSUPPORTED_COMPRESSION_TYPE', `There is no codec ${codecOf(bytes, start)}.`);
   }
-  if (fromClient) {
-    const error = validateClientBatch(bytes, start, rules, nowMs, verdict);
-    if (error !== 'NONE') return error;
+  return fromClient ? validateClientBatch(bytes, start, rules, nowMs, verdict) : 'NONE';
+}
+
+/**
+ * Looks at every record of the batch `bytes[start, start + size)`, whose header is good; unfolded they are
+ * `plain[from, end)`. A largest timestamp that the header is wrong about is set right, as Apache Kafka does.
+ */
+export function validateRecords(
+  bytes: Uint8Array,
+  start: number,
+  size: number,
+  plain: Uint8Array,
+  from: number,
+  end: number,
+  rules: BatchRules,
+  nowMs: number,
+  fromClient: boolean,
+  verdict: Verdict,
+): ErrorName {
+  if (isControl(bytes, start)) return 'NONE';
+  const times = fromClient && rules.validation === 'records' && rules.timestampType === 'CreateTime';
+  const error = checkRecords(
+    plain,
+    from,
+    end,
+    recordsCountOf(bytes, start),
+    baseTimestampOf(bytes, start),
+    rules.compacted,
+    times ? nowMs - rules.timestampBeforeMaxMs : -NO_BOUND_MS,
+    times ? nowMs + rules.timestampAfterMaxMs : NO_BOUND_MS,
+    verdict,
+  );
+  if (error === 'NONE' && times && largestTimestampMs !== maxTimestampOf(bytes, start)) {
+    stampMaxTimestamp(bytes, start, size, largestTimestampMs);
   }
-  return rules.compacted ? validateEveryKey(bytes, start, size, verdict) : 'NONE';
+  return error;
 }
 
 /** What the broker's own batches may do and a client's may not. */
@@ -150,7 +208,8 @@ function validateClientBatch(
   if (isTransactional(bytes, start)) {
     return refuse(verdict, 'INVALID_TXN_STATE', 'No transaction of this producer is open on this partition.');
   }
-  if (rules.timestampType === 'LogAppendTime') return 'NONE';
+  // Where every record is looked at, each timestamp is.
+  if (rules.timestampType === 'LogAppendTime' || rules.validation !== 'header') return 'NONE';
   return validateTimestamps(bytes, start, rules, nowMs, verdict);
 }
 
@@ -179,43 +238,6 @@ function validateTimestamps(
     );
   }
   return 'NONE';
-}
-
-/** Compaction needs keys, so every record is looked at, whatever it is compressed with. */
-function validateEveryKey(bytes: Uint8Array, start: number, size: number, verdict: Verdict): ErrorName {
-  if (isControl(bytes, start)) return 'NONE';
-  const records = recordsCountOf(bytes, start);
-  try {
-    const plain = decompress(codecOf(bytes, start), bytes.subarray(start + layout.RECORDS, start + size));
-    const view = Buffer.from(plain.buffer, plain.byteOffset, plain.length);
-    const reader = new VarintReader(view);
-    for (let index = 0; index < records; index++) {
-      const end = reader.next() + reader.at;
-      reader.at += 1;
-      reader.next();
-      const delta = reader.next();
-      const keyLength = reader.skipBlob();
-      if (delta !== index) {
-        return refuse(verdict, 'INVALID_RECORD', `Record ${index} of the batch has offset delta ${delta}.`);
-      }
-      if (keyLength < 0) {
-        return refuse(verdict, 'INVALID_RECORD', `Record ${index} of the batch has no key, the topic is compacted.`);
-      }
-      if (end < reader.at || end > view.length) {
-        return refuse(verdict, 'INVALID_RECORD', `Record ${index} of the batch ends outside of it.`);
-      }
-      reader.at = end;
-    }
-    if (reader.at !== view.length) {
-      return refuse(verdict, 'INVALID_RECORD', 'Bytes are left over behind the last record of the batch.');
-    }
-    return 'NONE';
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error;
-    // What is broken today is broken tomorrow: the code for damage would have the client send it again.
-    const name = error.error === 'CORRUPT_MESSAGE' ? 'INVALID_RECORD' : error.error;
-    return refuse(verdict, name, error.message);
-  }
 }
 
 function refuse(verdict: Verdict, error: ErrorName, message: string): ErrorName {

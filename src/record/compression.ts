@@ -11,16 +11,17 @@ export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 
 interface Codec {
   readonly name: Exclude<Compression, 'none'>;
-  fold(bytes: Uint8Array): Uint8Array;
+  /** `level` undefined: what the codec does unless told otherwise. */
+  fold(bytes: Uint8Array, level?: number): Uint8Array;
   /** @throws KafkaError before it has taken more than `bytesMax` of memory for the result. */
   unfold(bytes: Uint8Array, bytesMax: number): Uint8Array;
 }
 
 /** By number, beginning with {@link layout.CODEC_GZIP}. */
 const codecs: readonly Codec[] = [
-  { name: 'gzip', fold: gzipSync, unfold: unfoldGzip },
-  { name: 'snappy', fold: foldSnappy, unfold: unfoldSnappy },
-  { name: 'lz4', fold: foldLz4, unfold: unfoldLz4 },
+  { name: 'gzip', fold: (bytes, level) => gzipSync(bytes, { level }), unfold: unfoldGzip },
+  { name: 'snappy', fold: (bytes) => foldSnappy(bytes), unfold: unfoldSnappy },
+  { name: 'lz4', fold: (bytes) => foldLz4(bytes), unfold: unfoldLz4 },
   { name: 'zstd', fold: foldZstd, unfold: unfoldZstd },
 ];
 
@@ -38,6 +39,16 @@ export function unfoldedBytesMax(compressedBytes: number): number {
   return Math.min(UNFOLDED_BYTES_MAX, Math.max(UNFOLDED_BYTES_ALWAYS, compressedBytes * UNFOLDED_RATIO_MAX));
 }
 
+/** However small a batch is that has just arrived, it may unfold to this: some 40 ms of one thread. */
+const ARRIVING_BYTES_ALWAYS = 32 * 1024 * 1024;
+/** Beyond that, a byte may stand for so many: text of logs comes to a third of it. */
+const ARRIVING_RATIO_MAX = 32;
+
+/** What `compressedBytes` may unfold to before they are stored: less than what is stored already and must be read. */
+export function arrivingBytesMax(compressedBytes: number): number {
+  return Math.min(UNFOLDED_BYTES_MAX, Math.max(ARRIVING_BYTES_ALWAYS, compressedBytes * ARRIVING_RATIO_MAX));
+}
+
 /** Undefined for the three numbers that no codec has. */
 export function compressionName(codec: number): Compression | undefined {
   return names[codec];
@@ -51,19 +62,19 @@ export function canDecompress(codec: number): boolean {
 /**
  * The records of a batch as plain bytes; a view where they are not compressed.
  * @throws KafkaError CORRUPT_MESSAGE for broken ones, INVALID_RECORD for those that unfold to more than
- * {@link unfoldedBytesMax}, UNSUPPORTED_COMPRESSION_TYPE where there is no such codec or a package for it is missing.
+ * `bytesMax`, UNSUPPORTED_COMPRESSION_TYPE where there is no such codec or a package for it is missing.
  */
-export function decompress(codec: number, bytes: Uint8Array): Uint8Array {
+export function decompress(codec: number, bytes: Uint8Array, bytesMax = unfoldedBytesMax(bytes.length)): Uint8Array {
   if (codec === layout.CODEC_NONE) return bytes;
   const found = codecs[codec - layout.CODEC_GZIP];
   if (!found) throw new KafkaError('UNSUPPORTED_COMPRESSION_TYPE', `There is no codec ${codec}.`);
-  return found.unfold(bytes, unfoldedBytesMax(bytes.length));
+  return found.unfold(bytes, bytesMax);
 }
 
-/** @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE where a package is missing. */
-export function compress(compression: Compression, bytes: Uint8Array): Uint8Array {
+/** `level` is gzip's or zstd's own; the others have none. @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE where a package is missing. */
+export function compress(compression: Compression, bytes: Uint8Array, level?: number): Uint8Array {
   const found = codecs.find(({ name }) => name === compression);
-  return found ? found.fold(bytes) : bytes;
+  return found ? found.fold(bytes, level) : bytes;
 }
 
 export function codecNumber(compression: Compression): number {

@@ -95,9 +95,14 @@ export function stampPlace(bytes: Uint8Array, at: number, baseOffset: Offset, le
   writeInt32(bytes, at + layout.LEADER_EPOCH, leaderEpoch);
 }
 
+/** Sets right what the header says of the records' timestamps; the CRC covers that and is computed anew. */
+export function stampMaxTimestamp(bytes: Uint8Array, at: number, size: number, timestampMs: number): void {
+  writeInt64(bytes, at + layout.MAX_TIMESTAMP, timestampMs);
+  writeInt32(bytes, at + layout.CRC, computeCrc(bytes, at, size));
+}
+
 /** Turns the batch into one of LogAppendTime; its CRC covers what changes and is computed anew. */
 export function stampLogAppendTime(bytes: Uint8Array, at: number, size: number, timestampMs: number): void {
   writeInt16(bytes, at + layout.ATTRIBUTES, attributesOf(bytes, at) | layout.LOG_APPEND_TIME_BIT);
-  writeInt64(bytes, at + layout.MAX_TIMESTAMP, timestampMs);
-  writeInt32(bytes, at + layout.CRC, computeCrc(bytes, at, size));
+  stampMaxTimestamp(bytes, at, size, timestampMs);
 }

@@ -6,8 +6,6 @@ import { KafkaError } from '../base/kafka-error.js';
 import { unreadable } from './codec-error.js';
 
 const PACKAGE = '@bokuweb/zstd-wasm';
-/** Kafka's own default (compression.zstd.level). */
-const LEVEL = 3;
 /** WebAssembly never gives memory back: an instance that took more than this is not kept. */
 const KEPT_BYTES_MAX = 32 * 1024 * 1024;
 /** ZSTD_error_dstSize_tooSmall of zstd_errors.h; results are negative where they are errors. */
@@ -123,11 +121,11 @@ export function wasmUnfold(bytes: Uint8Array, bytesMax: number): Uint8Array | nu
 }
 
 /** @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE without the package. */
-export function wasmFold(bytes: Uint8Array): Uint8Array {
+export function wasmFold(bytes: Uint8Array, level: number): Uint8Array {
   const outcome = withInstance(
     bytes,
     (instance) => instance._ZSTD_compressBound(bytes.length),
-    (instance, from, to, room) => instance._ZSTD_compress(to, room, from, bytes.length, LEVEL),
+    (instance, from, to, room) => instance._ZSTD_compress(to, room, from, bytes.length, level),
   );
   if (typeof outcome !== 'number') return outcome;
   throw new Error(`zstd cannot compress ${bytes.length} bytes: error ${-outcome}.`);

@@ -16,9 +16,14 @@ import { wasmFold, wasmUnfold, zstdWasm } from './zstd-wasm.js';
 
 /** Since Node.js 22.15. */
 interface NodeZstd {
-  zstdCompressSync(bytes: Uint8Array): Buffer;
+  zstdCompressSync(bytes: Uint8Array, options: { params: Record<number, number> }): Buffer;
   zstdDecompressSync(bytes: Uint8Array, options: { maxOutputLength: number }): Buffer;
 }
+
+/** Kafka's own default (compression.zstd.level). */
+const LEVEL = 3;
+/** ZSTD_c_compressionLevel of zstd.h. */
+const LEVEL_PARAMETER = 100;
 
 const MAGIC_BYTES = 4;
 const MAGIC = 0xfd2fb528;
@@ -72,8 +77,8 @@ function unfoldFrame(frame: Uint8Array, room: number): Uint8Array | null {
 }
 
 /** @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE where neither Node.js nor a package can write it. */
-export function foldZstd(bytes: Uint8Array): Uint8Array {
-  return nodeZstd()?.zstdCompressSync(bytes) ?? wasmFold(bytes);
+export function foldZstd(bytes: Uint8Array, level = LEVEL): Uint8Array {
+  return nodeZstd()?.zstdCompressSync(bytes, { params: { [LEVEL_PARAMETER]: level } }) ?? wasmFold(bytes, level);
 }
 
 function nodeZstd(): NodeZstd | null {

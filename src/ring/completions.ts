@@ -1,7 +1,7 @@
 /**
  * What a shard tells the main thread. Acknowledgements of appends are laid out by hand, the rest is JSON.
  *
- *   APPENDED ┌ request id u32 ┬ error code i32 ┬ base offset f64 ┬ log append time f64 ┬ log start offset f64 ┬ message, UTF-8 ┐
+ *   APPENDED ┌ request id u32 ┬ error code i32 ┬ base offset f64 ┬ log append time f64 ┬ log start offset f64 ┬ JSON, on errors ┐
  *   PROGRESS ┌ slot u32 ┐           the partition's high watermark has moved
  *   REPLY    ┌ request id u32 ┬ JSON ┐
  *   NOTICE   ┌ JSON ┐
@@ -9,6 +9,7 @@
 import type { CompactionNeed, CompactionPlan } from '../base/compaction-plan.js';
 import type { ErrorName } from '../base/error-code.js';
 import type { FileSlice } from '../base/file-slice.js';
+import type { RecordError } from '../base/record-error.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { RingConsumer, RingProducer } from './spsc-ring.js';
 
@@ -19,6 +20,14 @@ export const NOTICE = 4;
 
 const APPENDED_BYTES = 32;
 const HEADER_BYTES = 4;
+/** Of all appends that went well. */
+const NOT_REFUSED: AppendRefusal = { message: null };
+
+/** What goes with an append's error. */
+export interface AppendRefusal {
+  readonly message: string | null;
+  readonly recordErrors?: readonly RecordError[];
+}
 
 /** What one fetch can be answered with. */
 export interface LocatedRun {
@@ -120,15 +129,18 @@ export function writeAppended(
   logAppendTimeMs: number,
   logStartOffset: Offset,
   message: string | null,
+  recordErrors?: readonly RecordError[],
 ): void {
-  const at = claimOrWait(ring, APPENDED, APPENDED_BYTES + (message === null ? 0 : Buffer.byteLength(message)));
+  const refusal: AppendRefusal | null = message === null ? null : { message, recordErrors };
+  const json = refusal === null ? '' : JSON.stringify(refusal);
+  const at = claimOrWait(ring, APPENDED, APPENDED_BYTES + Buffer.byteLength(json));
   const data = ring.data;
   data.writeUInt32LE(requestId, at);
   data.writeInt32LE(errorCode, at + 4);
   data.writeDoubleLE(baseOffset, at + 8);
   data.writeDoubleLE(logAppendTimeMs, at + 16);
   data.writeDoubleLE(logStartOffset, at + 24);
-  if (message !== null) data.write(message, at + APPENDED_BYTES);
+  if (refusal !== null) data.write(json, at + APPENDED_BYTES);
 }
 
 export function writeProgress(ring: RingProducer, slot: number): void {
@@ -154,9 +166,9 @@ export const baseOffsetAt = (ring: RingConsumer): Offset => ring.data.readDouble
 export const logAppendTimeMsAt = (ring: RingConsumer): number => ring.data.readDoubleLE(ring.position + 16);
 export const logStartOffsetAt = (ring: RingConsumer): Offset => ring.data.readDoubleLE(ring.position + 24);
 
-export function messageAt(ring: RingConsumer): string | null {
-  if (ring.length === APPENDED_BYTES) return null;
-  return ring.data.toString('utf8', ring.position + APPENDED_BYTES, ring.position + ring.length);
+export function refusalAt(ring: RingConsumer): AppendRefusal {
+  if (ring.length === APPENDED_BYTES) return NOT_REFUSED;
+  return JSON.parse(ring.data.toString('utf8', ring.position + APPENDED_BYTES, ring.position + ring.length));
 }
 
 export function readReply(ring: RingConsumer): ShardReply {

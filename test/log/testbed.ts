@@ -43,6 +43,9 @@ export const testConfig: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   retentionTime: 'arrival',
+  validation: 'header',
+  compression: 'producer',
+  compressionLevel: 0,
   fileDeleteDelayMs: 0,
   producerIdExpirationMs: 86_400_000,
 };

@@ -41,6 +41,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
       checkpoint: async () => true,
       probe: async () => true,
       compact: async () => null,
+      prepare: async () => [],
       close: async () => {},
     },
     onFatal: tellFatal,

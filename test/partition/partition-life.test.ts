@@ -52,6 +52,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
       checkpoint,
       probe: async () => true,
       compact: async () => null,
+      prepare: async () => [],
       close: async () => {},
     },
     onFatal: (reason) => assert.fail(reason),

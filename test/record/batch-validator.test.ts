@@ -3,14 +3,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ErrorName } from '../../src/base/error-code.js';
 import * as layout from '../../src/record/batch-layout.js';
-import { type BatchRules, type Verdict, validateBatch } from '../../src/record/batch-validator.js';
+import { needsPreparation, type PreparationRules, prepareBatch } from '../../src/record/batch-preparation.js';
+import { validateBatch } from '../../src/record/batch-validator.js';
 import { codecNumber } from '../../src/record/compression.js';
 import { encodeBatch } from '../../src/record/record.js';
-import { computeCrc } from '../../src/record/record-batch.js';
+import { computeCrc, crcOf, maxTimestampOf } from '../../src/record/record-batch.js';
+import type { Verdict } from '../../src/record/record-checks.js';
 
 const codecs = ['gzip', 'snappy', 'lz4', 'zstd'] as const;
 const NOW_MS = 1_700_000_000_000;
-const rules: BatchRules = {
+const rules: PreparationRules = {
+  validation: 'header',
+  compression: 'producer',
+  compressionLevel: 0,
   messageBytesMax: 1000,
   segmentBytesMax: 2000,
   timestampType: 'CreateTime',
@@ -29,8 +34,14 @@ const good = (): Buffer =>
     baseSequence: 0,
   });
 
-function judge(batch: Buffer, changed: Partial<BatchRules> = {}, fromClient = true): ErrorName {
-  const verdict: Verdict = { message: null };
+/** As a batch is judged on its way into a log: what is compressed in the side-job pool, if it must be looked into. */
+function judge(batch: Buffer, changed: Partial<PreparationRules> = {}, fromClient = true): ErrorName {
+  if (fromClient && needsPreparation(batch, { ...rules, ...changed })) {
+    const { error, message } = prepareBatch(batch, { ...rules, ...changed }, NOW_MS);
+    assert.equal(error === 'NONE', message === null, 'an error comes with a sentence');
+    return error;
+  }
+  const verdict: Verdict = { message: null, recordErrors: null };
   const padded = Buffer.concat([Buffer.alloc(7, 0xee), batch]);
   const error = validateBatch(padded, 7, batch.length, { ...rules, ...changed }, NOW_MS, fromClient, verdict);
   assert.equal(error === 'NONE', verdict.message === null, 'an error comes with a sentence');
@@ -62,7 +73,7 @@ describe('the batch validator', () => {
     }
   });
 
-  const refused: [string, ErrorName, () => Buffer, Partial<BatchRules>?][] = [
+  const refused: [string, ErrorName, () => Buffer, Partial<PreparationRules>?][] = [
     ['nothing', 'CORRUPT_MESSAGE', () => Buffer.alloc(0)],
     ['half a header', 'CORRUPT_MESSAGE', () => good().subarray(0, 40)],
     ['an old magic', 'INVALID_RECORD', () => withBytes((batch) => batch.writeInt8(1, layout.MAGIC))],
@@ -93,7 +104,7 @@ describe('the batch validator', () => {
     ['an old timestamp', 'INVALID_TIMESTAMP', () => dated(NOW_MS - 11), { timestampBeforeMaxMs: 10 }],
     ['a future timestamp', 'INVALID_TIMESTAMP', () => dated(NOW_MS + 11), { timestampAfterMaxMs: 10 }],
     ['no key', 'INVALID_RECORD', () => encodeBatch({ records: [{ value: Buffer.from('v') }] }), { compacted: true }],
-    ...codecs.flatMap((compression): [string, ErrorName, () => Buffer, Partial<BatchRules>][] => [
+    ...codecs.flatMap((compression): [string, ErrorName, () => Buffer, Partial<PreparationRules>][] => [
       [
         `no key under ${compression}`,
         'INVALID_RECORD',
@@ -112,6 +123,46 @@ describe('the batch validator', () => {
     it(`refuses ${name} with ${error}`, () => assert.equal(judge(batch(), changed), error));
   }
 
+  const every = { validation: 'records' } as const;
+  for (const compression of ['none', ...codecs] as const) {
+    it(`names the records that are to blame, ${compression}`, () => {
+      const record = (timestampMs: number) => ({ value: Buffer.from('v'), timestampMs });
+      const batch = encodeBatch({ records: [record(NOW_MS), record(NOW_MS - 99), record(NOW_MS + 99)], compression });
+      const strict = { ...rules, ...every, timestampBeforeMaxMs: 10, timestampAfterMaxMs: 10 };
+      const judged =
+        compression === 'none'
+          ? { ...validated(batch, strict), batch: null }
+          : prepareBatch(Buffer.from(batch), strict, NOW_MS);
+      assert.equal(judged.error, 'INVALID_TIMESTAMP');
+      assert.deepEqual(
+        judged.recordErrors?.map(({ index }) => index),
+        [1, 2],
+      );
+      assert.match(judged.message ?? '', /^2 of 3 records are refused, the first: Record 1 of the batch has timestamp/);
+      assert.equal(judge(batch, { ...strict, validation: 'off' }), 'NONE');
+    });
+  }
+
+  it('looks at every byte of every record where it is told to, and only there', () => {
+    const last = good().length - 1;
+    for (let at = layout.RECORDS; at <= last; at++) {
+      const cut = withBytes((batch) => {
+        batch[at] = 0x7f;
+      });
+      // Attributes and timestamps come first in a record; they and the bytes of keys and values may be any.
+      const free = [1, 2, 5, 7, 10, 11, 14].includes(at - layout.RECORDS);
+      if (!free && judge(cut, every) === 'NONE') assert.fail(`a record with byte ${at} changed is taken`);
+      assert.equal(judge(cut), 'NONE');
+    }
+  });
+
+  it('sets a largest timestamp right that the header is wrong about', () => {
+    const lying = withBytes((batch) => batch.writeBigInt64BE(5n, layout.MAX_TIMESTAMP));
+    assert.equal(validated(lying, { ...rules, ...every }).error, 'NONE');
+    assert.equal(maxTimestampOf(lying, 0), NOW_MS);
+    assert.equal(crcOf(lying, 0), computeCrc(lying, 0, lying.length));
+  });
+
   it('does not hold the broker itself to the rules for clients', () => {
     assert.equal(
       judge(encodeBatch({ records: [{ value: null }], control: true, transactional: true }), {}, false),
@@ -125,6 +176,12 @@ describe('the batch validator', () => {
     assert.equal(judge(dated(NOW_MS - 11), { timestampBeforeMaxMs: 10, timestampType: 'LogAppendTime' }), 'NONE');
   });
 });
+
+function validated(batch: Buffer, of: PreparationRules): Verdict & { error: ErrorName } {
+  const verdict: Verdict = { message: null, recordErrors: null };
+  const error = validateBatch(batch, 0, batch.length, of, NOW_MS, true, verdict);
+  return { error, ...verdict };
+}
 
 function dated(timestampMs: number): Buffer {
   return encodeBatch({ records: [{ value: Buffer.from('v'), timestampMs }] });

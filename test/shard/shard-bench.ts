@@ -12,11 +12,11 @@ import {
   baseOffsetAt,
   errorCodeAt,
   idAt,
-  messageAt,
   NOTICE,
   PROGRESS,
   readNotice,
   readReply,
+  refusalAt,
   type ShardNotice,
   type ShardReply,
 } from '../../src/ring/completions.js';
@@ -142,7 +142,12 @@ export class ShardBench {
     const ring = this.completions;
     if (ring.type === APPENDED) {
       const error = errorName(errorCodeAt(ring));
-      this.acknowledged.push({ id: idAt(ring), error, baseOffset: baseOffsetAt(ring), message: messageAt(ring) });
+      this.acknowledged.push({
+        id: idAt(ring),
+        error,
+        baseOffset: baseOffsetAt(ring),
+        message: refusalAt(ring).message,
+      });
     } else if (ring.type === PROGRESS) this.progress.push(idAt(ring));
     else if (ring.type === NOTICE) this.notices.push(readNotice(ring));
     else this.replies.set(idAt(ring), readReply(ring));
