@@ -8,6 +8,7 @@ import type { Job, JobResult } from './job.js';
 import { runLookUpJob } from './look-up-job.js';
 import { runPourJob } from './pour-job.js';
 import { runProduceJob } from './produce-job.js';
+import { runRebalanceJob } from './rebalance-job.js';
 import { runTailJob } from './tail-job.js';
 
 function run(job: Job): Promise<JobResult> {
@@ -30,6 +31,8 @@ function run(job: Job): Promise<JobResult> {
       return runConnectionsJob(job);
     case 'commit':
       return runCommitJob(job);
+    case 'rebalance':
+      return runRebalanceJob(job);
   }
 }
 

@@ -266,6 +266,23 @@ function commitCell(connections: number, set: CellSet): LoadCell {
   };
 }
 
+/** Clients choose how often they send heartbeats: so often that it is the broker which is measured, not the wait for the next one. */
+const heartbeatMs = 100;
+
+function rebalanceCell(protocol: 'classic' | 'consumer', members: number, partitions: number): LoadCell {
+  const kind = protocol === 'classic' ? 'classic group' : 'consumer group (KIP-848)';
+  return {
+    ...plain,
+    name: `rebalance-${protocol}-${members}${partitions === defaultPartitions ? '' : `-${partitions}p`}`,
+    title: `${kind}, ${members} members, ${partitions} partitions: one is replaced, until all are stable; heartbeats each ${heartbeatMs} ms`,
+    set: 'named',
+    judgedBy: 'p50Ms',
+    limits: [],
+    partitions,
+    job: (options) => ({ kind: 'rebalance', ...target(options), partitions, protocol, members, heartbeatMs }),
+  };
+}
+
 /** What follows a start is not rest yet: code that is now warm is compiled beside, and garbage of the start collected. */
 const restWarmUpSeconds = 20;
 /** The kernel counts hundredths of a second: a share below one per cent takes some of them. */
@@ -388,6 +405,10 @@ export const cells: readonly Cell[] = [
   intervalCell('interval-10ms', 10, 'named'),
   commitCell(16, 'named'),
   commitCell(200, 'full'),
+  ...(['classic', 'consumer'] as const).flatMap((protocol) => [
+    ...[2, 50, 200].map((members) => rebalanceCell(protocol, members, 16)),
+    ...[50, 200].map((members) => rebalanceCell(protocol, members, 256)),
+  ]),
   fetchCell('fetch-1m-1', 'catch-up fetch, 1 MiB requests, 1 connection', 'full', 1, MiB),
   fetchCell('fetch-1m-4', 'catch-up fetch, 1 MiB requests, 4 connections', 'quick', 4, MiB),
   fetchCell('fetch-10m-1', 'catch-up fetch, 10 MiB requests, 1 connection', 'named', 1, 10 * MiB),

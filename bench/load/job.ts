@@ -95,6 +95,15 @@ export interface CommitJob extends JobBase {
   readonly inFlight: number;
 }
 
+/** A group of so many members, each on a connection of its own, of which one after the other is replaced. */
+export interface RebalanceJob extends JobBase {
+  readonly kind: 'rebalance';
+  readonly protocol: 'classic' | 'consumer';
+  readonly members: number;
+  /** How often each member says that it is there, whatever the broker proposes. */
+  readonly heartbeatMs: number;
+}
+
 export type Job =
   | ProduceJob
   | PourJob
@@ -104,7 +113,8 @@ export type Job =
   | TailJob
   | FanOutJob
   | ConnectionsJob
-  | CommitJob;
+  | CommitJob
+  | RebalanceJob;
 
 /** Milliseconds. */
 export interface Percentiles {
