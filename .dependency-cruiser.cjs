@@ -71,6 +71,13 @@ module.exports = {
       to: { path: '^(test|bench)/' },
     },
     {
+      name: 'fast-check-by-one-door',
+      comment: 'property tests draw their cases by the seed that test/property.ts gives: import fc from there',
+      severity: 'error',
+      from: { pathNot: '^test/property[.]ts$' },
+      to: { path: 'node_modules/fast-check/' },
+    },
+    {
       name: 'no-cycles',
       comment: 'files that import each other in a ring cannot be read one at a time; types may look both ways',
       severity: 'error',

@@ -34,6 +34,8 @@ export class FlushProgress {
   collect(set: FlushSet): void {
     for (const segment of this.unflushedSegments()) {
       set.addFile(this.openFiles.descriptor(segment.path, 'write'));
+      // Others that are opened for the same flush must not close it.
+      this.openFiles.markDirty(segment.path);
       segment.collectedBytes = segment.writtenBytes;
     }
     Object.assign(this.collected, this.written);

@@ -46,11 +46,16 @@ export function restoreHistory(parts: RestoreParts, producer: Producer): void {
   producer.isComplete = true;
 }
 
-/** Loads the newest readable snapshot; answers its offset, or -1 where there was none. */
+/**
+ * Loads the newest readable snapshot; answers its offset, or -1 where there was none. One that lies in front of the log
+ * says what was due before records that are gone: a producer is better not known than taken for one that lost its place.
+ */
 function loadSnapshotAtOrBelow(parts: RestoreParts, state: ProducerState, offset: Offset): Offset {
-  const { files, log, clock, directory, snapshots } = parts;
+  const { files, log, clock, directory, snapshots, segments } = parts;
+  const oldest = segments[0]?.baseOffset ?? offset;
   for (let i = snapshots.length - 1; i >= 0; i--) {
     if (snapshots[i] > offset) continue;
+    if (snapshots[i] < Math.min(oldest, offset)) break;
     const path = snapshotPathAt(directory, snapshots[i]);
     if (decodeProducerSnapshot(files.readFile(path), state, clock.nowMs())) return snapshots[i];
     log.warn({ snapshot: path }, 'A producer snapshot is damaged; the producers are read from the log instead.');

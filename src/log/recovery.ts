@@ -4,18 +4,19 @@
  * Every batch from the recovery point's segment on is checked. A region that is no batch, in the last segment and with no
  * valid batch behind it, is the torn tail of a write that nobody was told of: it is cut off, unless it lies where all is
  * known to have been flushed. Any other is damage: it stays where it is, is written down, reads of it are refused, and what
- * is valid behind it is kept and served. One exception: where the flush mode lets the operating system write in any order,
- * a hole that was never written is no damage but the end of what survived the power; what came behind it is put aside, so
- * that a log is always a prefix of what it was.
+ * is valid behind it is kept and served. One exception: between two flushes the operating system writes in any order, so a
+ * hole that was never written is no damage but the end of what survived the power. What came behind it is put aside: a log
+ * is always a prefix of what it was, and producers find their open batches all stored, up to one, and none behind it. With
+ * flush=ack that can only be so within the last turns of the log, none of which was acknowledged.
  *
  * Behind what is known to have been flushed a flush may have failed, of this process or of one that was killed before it
  * could say so. Linux reports that once and keeps the pages, called clean, as if they were on the disk: so they are dropped
  * from memory, and what is checked is what the disk has. It costs reading again what came since the last checkpoint.
  */
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
-import type { FlushMode } from '../config/log-config.js';
-import { BATCH_HEADER_BYTES } from '../record/batch-layout.js';
-import { baseOffsetOf, lastOffsetOf, leaderEpochOf, producerIdOf } from '../record/record-batch.js';
+import type { LogConfig } from '../config/log-config.js';
+import { BATCH_HEADER_BYTES, MAGIC } from '../record/batch-layout.js';
+import { baseOffsetOf, lastOffsetOf, leaderEpochOf, producerIdOf, sizeOf } from '../record/record-batch.js';
 import { writeDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import type { LeaderEpochs } from './leader-epochs.js';
@@ -23,13 +24,17 @@ import type { OpenFiles } from './open-files.js';
 import { holdsOnlyZeros, trimRoom } from './prepared-room.js';
 import { type RestoreParts, restoreProducers } from './producer-restore.js';
 import type { ProducerState } from './producer-state.js';
-import { type Segment, segmentFloor } from './segment.js';
+import { type DamagedRange, type Segment, segmentFloor } from './segment.js';
 import { SegmentScan } from './segment-scan.js';
 import { writeIndexFiles } from './segment-search.js';
+import { TURN_BYTES_MAX } from './staged-turn.js';
 import { onDisk } from './storage-error.js';
 
 const PUT_ASIDE_SUFFIX = '.aside';
 const SECTOR_BYTES = 512;
+const OFFSET_BYTES = 8;
+/** With flush=ack no shard writes a third turn before two are on disk. */
+const TURNS_UNFLUSHED = 2;
 const OFFSET_SPAN_MAX = 0x7fffffff;
 /** A line in the log for each such part of a long recovery. */
 const PROGRESS_STEP_BYTES = 256 * 1024 * 1024;
@@ -37,7 +42,7 @@ const PROGRESS_STEP_BYTES = 256 * 1024 * 1024;
 export interface RecoveryParts extends RestoreParts {
   readonly segments: Segment[];
   readonly openFiles: OpenFiles;
-  readonly config: { readonly indexIntervalBytes: number; readonly flush: FlushMode; readonly compacted: boolean };
+  readonly config: Pick<LogConfig, 'indexIntervalBytes' | 'messageBytesMax' | 'flush' | 'compacted'>;
   readonly epochs: LeaderEpochs;
   readonly producers: ProducerState;
   /** Unlinks the snapshot and forgets it. */
@@ -239,19 +244,39 @@ export class Recovery {
   /** The damage that is a hole, if any: never written, in a log whose flush mode allows such. */
   private findHole(segment: Segment, scan: SegmentScan, fd: number): Hole | null {
     const { segments, config, files, openFiles } = this.parts;
-    if (config.flush === 'ack') return null;
+    const next = segments[this.index + 1];
+    // A full segment is on disk before the next one has a name, unless nothing is flushed on the way.
+    if (config.flush !== 'never' && next !== undefined) return null;
+    const unflushedMax =
+      config.flush === 'ack' ? TURNS_UNFLUSHED * (TURN_BYTES_MAX + config.messageBytesMax) : Number.POSITIVE_INFINITY;
     for (const range of segment.damaged) {
-      if (range.startOffset < this.flushedEnd) continue;
-      const unwritten = onDisk('read', segment.path, () =>
-        hasEmptySector(files, fd, openFiles.window, range.position, range.endPosition),
-      );
+      if (range.startOffset < this.flushedEnd || segment.writtenBytes - range.position > unflushedMax) continue;
+      const unwritten = onDisk('read', segment.path, () => isUnwritten(files, fd, openFiles.window, range));
       if (unwritten) return { position: range.position, offset: range.startOffset };
     }
-    const next = segments[this.index + 1];
     const endsShort = next !== undefined && scan.nextOffset < next.baseOffset && !config.compacted;
-    return endsShort && scan.nextOffset >= this.flushedEnd
+    return endsShort && scan.nextOffset >= this.flushedEnd && this.isTorn(segment, scan, next, fd)
       ? { position: scan.validEnd, offset: scan.nextOffset }
       : null;
+  }
+
+  /** Whether the file ends, or reads as zeros, before its last batch does: one with other bytes in it is damaged instead. */
+  private isTorn(segment: Segment, scan: SegmentScan, next: Segment, fd: number): boolean {
+    const { files, openFiles } = this.parts;
+    const { writtenBytes } = segment;
+    const tail = {
+      position: scan.validEnd,
+      endPosition: writtenBytes,
+      startOffset: scan.nextOffset,
+      endOffset: next.baseOffset,
+    };
+    if (writtenBytes - scan.validEnd < BATCH_HEADER_BYTES) return true;
+    return onDisk('read', segment.path, () => {
+      files.read(fd, openFiles.window, 0, BATCH_HEADER_BYTES, scan.validEnd);
+      return (
+        scan.validEnd + sizeOf(openFiles.window, 0) > writtenBytes || isUnwritten(files, fd, openFiles.window, tail)
+      );
+    });
   }
 
   /** What lies behind the hole is copied or renamed out of the log, and the segment is checked once more up to there. */
@@ -305,10 +330,18 @@ export class Recovery {
   }
 }
 
-/** True where a whole sector of [`from`, `to`) is zero: that is how a file reads where nothing was written. */
-function hasEmptySector(files: FileSystem, fd: number, window: Buffer, from: FilePosition, to: FilePosition): boolean {
+/**
+ * True where a whole sector of the range is zero, or the part of a batch's header that shares a sector with what lies in
+ * front of it and cannot be: that is how a file reads where nothing was written.
+ */
+function isUnwritten(files: FileSystem, fd: number, window: Buffer, range: DamagedRange): boolean {
   const empty = Buffer.alloc(SECTOR_BYTES);
+  const { position: from, endPosition: to, startOffset } = range;
   const first = Math.ceil(from / SECTOR_BYTES) * SECTOR_BYTES;
+  const shared = Math.min(first, to) - from;
+  const isZero = shared > 0 && window.compare(empty, 0, shared, 0, files.read(fd, window, 0, shared, from)) === 0;
+  // Every batch has a length; of its offset, which is known, the first bytes may well be zero.
+  if (isZero && (shared >= MAGIC || !isZeroAtFirst(startOffset, shared))) return true;
   for (let at = first; at + SECTOR_BYTES <= to; at += window.length) {
     const length = files.read(fd, window, 0, Math.min(window.length, to - at), at);
     for (let sector = 0; sector + SECTOR_BYTES <= length; sector += SECTOR_BYTES) {
@@ -316,4 +349,9 @@ function hasEmptySector(files: FileSystem, fd: number, window: Buffer, from: Fil
     }
   }
   return false;
+}
+
+/** Whether the first `length` of the eight bytes of an offset are zero. */
+function isZeroAtFirst(offset: Offset, length: number): boolean {
+  return length < OFFSET_BYTES && offset < 256 ** (OFFSET_BYTES - length);
 }

@@ -8,6 +8,9 @@ import type { Segment, SegmentMark } from './segment.js';
 import { writeIndexFiles } from './segment-search.js';
 import { onDisk } from './storage-error.js';
 
+/** A turn ends after so many bytes, so that the first of its batches is not kept waiting by the last. */
+export const TURN_BYTES_MAX = 8 * 1024 * 1024;
+
 interface Roll {
   readonly sealed: Segment;
   readonly opened: Segment;
@@ -138,6 +141,8 @@ export class StagedTurn {
       if (active.pendingBytes > active.writtenBytes || this.views.length > 0) {
         const fd = openFiles.descriptor(active.path, 'create');
         onDisk('truncate', active.path, () => files.truncate(fd, active.writtenBytes));
+        // Their senders are told that they are not stored: a cut of power must not bring them back.
+        onDisk('flush', active.path, () => files.fdatasync(fd));
         active.preparedBytes = active.writtenBytes;
       }
       active.restore(this.mark);

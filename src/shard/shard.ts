@@ -7,6 +7,7 @@ import { type AppendOutcome, emptyOutcome } from '../log/append-outcome.js';
 import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
 import type { PartitionLog } from '../log/partition-log.js';
+import { TURN_BYTES_MAX } from '../log/staged-turn.js';
 import { StorageError } from '../log/storage-error.js';
 import type { Histogram } from '../metrics/histogram.js';
 import {
@@ -36,9 +37,8 @@ import { ShardNotices } from './shard-notices.js';
 import { ShardPartition } from './shard-partition.js';
 import { survey, surveyOf } from './survey.js';
 
-/** A turn ends after so many commands or bytes, so that the first of them is not kept waiting by the last. */
+/** A turn ends after so many commands, as it does after {@link TURN_BYTES_MAX}. */
 const TURN_COMMANDS_MAX = 4096;
-const TURN_BYTES_MAX = 8 * 1024 * 1024;
 
 export interface ShardParts {
   readonly commands: RingConsumer;
@@ -297,7 +297,9 @@ export class Shard {
   ): boolean => {
     const { completions } = this.parts;
     if (partition.failure !== null || partition.log === null) {
-      writeAppended(completions, requestId, errorCode('KAFKA_STORAGE_ERROR'), -1, -1, -1, partition.failure);
+      const isRemoved = this.partitions[partition.slot] !== partition;
+      const code = errorCode(isRemoved ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'KAFKA_STORAGE_ERROR');
+      writeAppended(completions, requestId, code, -1, -1, -1, partition.failure);
     } else {
       writeAppended(completions, requestId, 0, baseOffset, logAppendTimeMs, partition.log.logStartOffset, null);
     }

@@ -1,8 +1,8 @@
 /** Deadlines against the obvious model: a table that is searched. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { type Deadline, Deadlines } from '../../src/base/deadlines.js';
+import { fc } from '../property.js';
 import { FakeClock } from './fake-clock.js';
 
 const COUNT = 5;

@@ -1,8 +1,8 @@
 /** The load client's frame cutter finds the same frames however the bytes are cut up. Test process. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { FrameCutter } from '../../bench/load/frame-cutter.js';
+import { fc } from '../property.js';
 
 function framed(body: Uint8Array): Buffer {
   const frame = Buffer.alloc(4 + body.length);

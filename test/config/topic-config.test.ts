@@ -1,7 +1,6 @@
 /** What a topic's log is told: its own settings over the broker's over the defaults. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { type BrokerConfig, checkTopicConfig } from '../../src/config/broker-config.js';
 import { type BrokerSettingName, brokerSettingNames, brokerSettings } from '../../src/config/broker-settings.js';
 import { configSource, describeBroker, describeTopic } from '../../src/config/describe.js';
@@ -9,6 +8,7 @@ import { loadConfig } from '../../src/config/load.js';
 import { nearestName } from '../../src/config/nearest-name.js';
 import { formatValue, LONG_MAX, type Setting } from '../../src/config/setting.js';
 import { type TopicSetting, topicSettingNames, topicSettings } from '../../src/config/topic-settings.js';
+import { fc } from '../property.js';
 
 const configWith = (overrides: Record<string, string> = {}): BrokerConfig => loadConfig({ overrides }).config;
 const own = (settings: Record<string, string> = {}) => new Map(Object.entries(settings));

@@ -1,7 +1,6 @@
 /** Server-side assignors: everything to somebody who reads it, evenly, and with as few moves as that takes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   type Assignment,
   assignmentOf,
@@ -11,6 +10,7 @@ import {
   sizeOf,
 } from '../../src/coordinator/group/assignment.js';
 import { type AssigneeMember, assignors } from '../../src/coordinator/group/assignor.js';
+import { fc } from '../property.js';
 
 const topicIds = ['a', 'b', 'c', 'd'];
 const counts = fc

@@ -1,7 +1,7 @@
 /** Whatever consumers of KIP-848, topics, disks and restarts do: nobody shares a partition, epochs rise, everything is assigned in the end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../property.js';
 import { ConsumerClient } from './consumer-client.js';
 import { GROUP, GroupWorld } from './group-world.js';
 import { idle } from './stepping-clock.js';

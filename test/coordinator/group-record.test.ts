@@ -1,7 +1,6 @@
 /** The records of `__consumer_offsets`: what is written reads back, and the bytes are Kafka's. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { randomUuid, ZERO_UUID } from '../../src/base/uuid.js';
 import { assignmentOf } from '../../src/coordinator/group/assignment.js';
 import type { ConsumerGroupRecord } from '../../src/coordinator/group/consumer-group-record.js';
@@ -12,6 +11,7 @@ import {
   type GroupMetadataRecord,
   type OffsetRecord,
 } from '../../src/coordinator/group/group-record.js';
+import { fc } from '../property.js';
 
 /** Records whose objects are plain ones, as the decoder makes them. */
 const plain = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(model, { noNullPrototype: true });

@@ -1,7 +1,7 @@
 /** Whatever consumers, disks and restarts do: nobody shares a partition, nothing acknowledged is lost, nobody is stuck. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../property.js';
 import { GroupWorld } from './group-world.js';
 import { PARTITIONS, SimConsumer, Witness } from './sim-consumer.js';
 

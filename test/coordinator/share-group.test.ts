@@ -1,7 +1,6 @@
 /** Share groups (KIP-932): who is in them and what their members are given. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { randomUuid } from '../../src/base/uuid.js';
 import {
   type Assignment,
@@ -16,6 +15,7 @@ import { decodeGroupRecord, encodeGroupRecord } from '../../src/coordinator/grou
 import type { ShareHeartbeatRequest } from '../../src/coordinator/group/share-decisions.js';
 import type { ShareGroupRecord } from '../../src/coordinator/group/share-group-record.js';
 import { simpleAssignor } from '../../src/coordinator/group/simple-assignor.js';
+import { fc } from '../property.js';
 import { heartbeat as consumerHeartbeat } from './consumer-client.js';
 import { GROUP, GroupWorld } from './group-world.js';
 

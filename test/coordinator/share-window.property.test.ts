@@ -1,7 +1,6 @@
 /** Whatever members do with what they are given, and wherever the broker dies: every record is delivered until it is over, to one member at a time, never beyond the limit. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   ACCEPT,
   ACKNOWLEDGED,
@@ -15,6 +14,7 @@ import {
   ShareWindow,
   type StateBatch,
 } from '../../src/coordinator/share/share-window.js';
+import { fc } from '../property.js';
 
 const DELIVERIES_MAX = 3;
 const IN_FLIGHT_MAX = 20;

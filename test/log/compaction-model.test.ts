@@ -1,12 +1,12 @@
 /** A compacted log against a list in memory, under random appends, rolls, compactions, clock jumps, crashes and restarts. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
 import type { CompactionMemory } from '../../src/base/compaction-plan.js';
 import type { LogConfig } from '../../src/config/log-config.js';
 import type { PartitionLog } from '../../src/log/partition-log.js';
 import type { Compression } from '../../src/record/compression.js';
 import { encodeBatch, type LogRecord } from '../../src/record/record.js';
+import { fc } from '../property.js';
 import { FakeFileSystem } from './fake-file-system.js';
 import { AMPLE_MEMORY, compact, flush, openLog, readAll, stage } from './testbed.js';
 

@@ -1,8 +1,8 @@
 /** Bytes that rot, tails that are torn, holes that were never written: what is served must be right, what is right is served. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { FlushMode } from '../../src/config/log-config.js';
+import { fc } from '../property.js';
 import { FakeFileSystem } from './fake-file-system.js';
 import { append, DIRECTORY, flush, openLog, readAll } from './testbed.js';
 
@@ -188,10 +188,12 @@ describe('damage in the middle', () => {
 });
 
 describe('a hole that was never written', () => {
-  /** Batches 0-9 flushed; of what followed, a page in the middle did not make it. */
-  function withHole(mode: FlushMode): FakeFileSystem {
+  const large = { ...config, segmentBytesMax: 64 * 1024 * 1024 };
+
+  /** Batches 0-9 flushed; of what followed, a page in the middle did not make it. `behind` batches of 900 KB come last. */
+  function withHole(mode: FlushMode, behind = 0): FakeFileSystem {
     const files = new FakeFileSystem();
-    const log = openLog(files, { config: { ...config, flush: mode } });
+    const log = openLog(files, { config: { ...large, flush: mode } });
     for (let i = 0; i < 10; i++) append(log, { values: [`${i}`] });
     flush(files, log);
     let hole = 0;
@@ -199,14 +201,15 @@ describe('a hole that was never written', () => {
       const { position } = append(log, { values: [`${i}${'y'.repeat(400)}`] });
       if (i === 15) hole = position;
     }
+    for (let i = 0; i < behind; i++) append(log, { values: ['z'.repeat(900_000)] });
     files.kill();
     const bytes = files.content(LOG);
     files.setContent(LOG, bytes.fill(0, hole, hole + 1600));
     return files;
   }
 
-  it('ends the log where the flush mode allows such, and what came behind it is put aside', () => {
-    for (const mode of ['interval', 'never'] as const) {
+  it('ends the log where nothing behind it can have been acknowledged, or was promised; that is put aside', () => {
+    for (const mode of ['ack', 'interval', 'never'] as const) {
       const files = withHole(mode);
       const log = openLog(files, { config: { ...config, flush: mode }, recoveryPoint: 10 });
       assert.equal(log.logEndOffset, 15);
@@ -216,10 +219,10 @@ describe('a hole that was never written', () => {
     }
   });
 
-  it('is damage where everything visible was flushed before', () => {
-    const files = withHole('ack');
-    const log = openLog(files, { config, recoveryPoint: 10 });
-    assert.equal(log.logEndOffset, 30);
-    assert.ok(readAll(files, log).records.length > 20);
+  it('is damage where more lies behind it than a log can have unflushed', () => {
+    const files = withHole('ack', 25);
+    const log = openLog(files, { config: large, recoveryPoint: 10 });
+    assert.equal(log.logEndOffset, 55);
+    assert.ok(readAll(files, log).records.length > 45);
   });
 });

@@ -90,24 +90,17 @@ export class FakeFileSystem implements FileSystem {
   }
 
   /**
-   * The power goes. `chance(n)` answers 0..n-1 and decides how much of what was not synced had reached the medium: of each
-   * file a number of its writes, the next one torn; of folder changes a number of the oldest. With `chance` always 0
-   * nothing survives that was not synced.
+   * The power goes. `chance(n)` answers 0..n-1 and decides how much of what was not synced had reached the medium. `inOrder`:
+   * of each file a number of its writes, the next one torn; of folder changes a number of the oldest. `anyOrder`: of each
+   * file any of its sectors, with zeros where a later one made it and an earlier one did not; of each folder a number of
+   * its oldest changes. With `chance` always 0 nothing survives that was not synced.
    */
-  crash(chance: (below: number) => number): void {
+  crash(chance: (below: number) => number, order: 'inOrder' | 'anyOrder' = 'inOrder'): void {
     this.descriptors.clear();
-    const kept = chance(this.pendingEntries.length + 1);
-    for (const change of this.pendingEntries.slice(0, kept)) change.apply(this.durableEntries, this.durableFolders);
-    this.pendingEntries = [];
+    this.keepSomeEntries(chance, order);
     for (const inode of new Set(this.durableEntries.values())) {
-      const whole = chance(inode.pending.length + 1);
-      for (const write of inode.pending.slice(0, whole)) applyWrite(inode, write);
-      const torn = inode.pending[whole];
-      if (torn !== undefined && 'bytes' in torn) {
-        const sectors = Math.floor(torn.bytes.length / SECTOR_BYTES);
-        const bytes = torn.bytes.subarray(0, chance(sectors + 1) * SECTOR_BYTES);
-        if (bytes.length > 0) applyWrite(inode, { position: torn.position, bytes });
-      }
+      if (order === 'inOrder') keepFirstWrites(inode, chance);
+      else keepAnySectors(inode, chance);
       inode.pending = [];
       inode.content = Buffer.from(inode.durable);
     }
@@ -116,6 +109,22 @@ export class FakeFileSystem implements FileSystem {
     this.durableEntries = new Map(this.entries);
     this.before = () => {};
     this.taken = (offered) => offered;
+  }
+
+  private keepSomeEntries(chance: (below: number) => number, order: 'inOrder' | 'anyOrder'): void {
+    const left = new Map<string, number>();
+    for (const { folder } of this.pendingEntries) {
+      const key = order === 'inOrder' ? '' : folder;
+      left.set(key, (left.get(key) ?? 0) + 1);
+    }
+    for (const [key, count] of left) left.set(key, chance(count + 1));
+    for (const change of this.pendingEntries) {
+      const key = order === 'inOrder' ? '' : change.folder;
+      const kept = left.get(key) ?? 0;
+      left.set(key, kept - 1);
+      if (kept > 0) change.apply(this.durableEntries, this.durableFolders);
+    }
+    this.pendingEntries = [];
   }
 
   /** The process dies, the machine lives on: every write that was made is there. */
@@ -145,6 +154,7 @@ export class FakeFileSystem implements FileSystem {
   read(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number {
     const { inode, path } = this.file(fd);
     this.before('read', path);
+    if (position >= inode.content.length) return 0;
     return inode.content.copy(buffer, at, position, Math.min(position + length, inode.content.length));
   }
 
@@ -177,7 +187,7 @@ export class FakeFileSystem implements FileSystem {
       this.before('fdatasync', path);
     } catch (error) {
       // As Linux does: the pages are called clean although they never reached the medium.
-      if (!(error instanceof PowerCut)) inode.pending = [];
+      if ((error as { code?: unknown }).code !== undefined) inode.pending = [];
       throw error;
     }
     sync(inode);
@@ -186,8 +196,12 @@ export class FakeFileSystem implements FileSystem {
   fsyncDirectory(path: string): void {
     this.before('fsyncDirectory', path);
     if (!this.folders.has(path)) throw systemError('ENOENT');
+    this.applyEntries((change) => change.folder === path);
+  }
+
+  private applyEntries(isDurable: (change: PendingEntry) => boolean): void {
     this.pendingEntries = this.pendingEntries.filter((change) => {
-      if (change.folder !== path) return true;
+      if (!isDurable(change)) return true;
       change.apply(this.durableEntries, this.durableFolders);
       return false;
     });
@@ -211,6 +225,8 @@ export class FakeFileSystem implements FileSystem {
   rename(from: string, to: string): void {
     this.before('rename', from);
     if (!this.entries.has(from) && !this.folders.has(from)) throw systemError('ENOENT');
+    // Journals keep the order: what changed in a folder is not left behind for the next one of its name.
+    if (this.folders.has(from)) this.applyEntries((change) => change.folder === from);
     this.change(dirname(from), (entries, folders) => move(entries, folders, from, to));
   }
 
@@ -218,6 +234,11 @@ export class FakeFileSystem implements FileSystem {
     this.before('unlink', path);
     this.inodeAt(path);
     this.change(dirname(path), (entries) => void entries.delete(path));
+  }
+
+  /** An empty folder; fine where there is none. */
+  rmdir(path: string): void {
+    this.change(dirname(path), (_entries, folders) => void folders.delete(path));
   }
 
   mkdir(path: string): boolean {
@@ -265,12 +286,28 @@ export class FakeFileSystem implements FileSystem {
 
   dropCache(fd: number, position: number): void {
     const { inode } = this.file(fd);
-    if (inode.pending.length > 0) return;
+    const onDisk = inode.pending.reduce(changed, Buffer.from(inode.durable));
     // The kernel still knows how long the file was; what was never stored of it reads as zeros.
-    const onDisk = Buffer.alloc(inode.content.length);
-    inode.durable.copy(onDisk);
-    inode.content.copy(onDisk, 0, 0, position);
-    inode.content = onDisk;
+    const seen = Buffer.alloc(inode.content.length);
+    onDisk.copy(seen);
+    inode.content.copy(seen, 0, 0, position);
+    inode.content = seen;
+  }
+
+  /** Descriptors end with the thread that opened them. */
+  closeAll(fds: Iterable<number>): void {
+    for (const fd of fds) this.descriptors.delete(fd);
+  }
+
+  /** Flips one bit of a file where it lies at rest: on the medium, and in memory as it was read from there. */
+  rot(path: string, position: number, bit: number): void {
+    const inode = this.inodeAt(path);
+    for (const bytes of [inode.content, inode.durable]) if (position < bytes.length) bytes[position] ^= 1 << bit;
+  }
+
+  /** How much of the file lies on the medium. */
+  durableLength(path: string): number {
+    return this.inodeAt(path).durable.length;
   }
 
   private file(fd: number): { inode: Inode; path: string } {
@@ -305,10 +342,57 @@ function newInode(nowMs: number): Inode {
   return { content: Buffer.alloc(0), durable: Buffer.alloc(0), pending: [], mtimeMs: nowMs };
 }
 
+/** Only what is still called dirty: what a failed sync gave up stays lost. */
 function sync(inode: Inode): void {
-  if (inode.pending.length > 0) {
-    inode.pending = [];
-    inode.durable = Buffer.from(inode.content);
+  for (const write of inode.pending) applyWrite(inode, write);
+  inode.pending = [];
+}
+
+function keepFirstWrites(inode: Inode, chance: (below: number) => number): void {
+  const whole = chance(inode.pending.length + 1);
+  for (const write of inode.pending.slice(0, whole)) applyWrite(inode, write);
+  const torn = inode.pending[whole];
+  if (torn === undefined || !('bytes' in torn)) return;
+  const sectors = Math.floor(torn.bytes.length / SECTOR_BYTES);
+  const bytes = torn.bytes.subarray(0, chance(sectors + 1) * SECTOR_BYTES);
+  if (bytes.length > 0) applyWrite(inode, { position: torn.position, bytes });
+}
+
+const FATES = ['none', 'all', 'some'] as const;
+type Fate = (typeof FATES)[number];
+
+/** Sizes are journalled in order: what was written behind a truncation that did not make it, did not make it either. */
+function keepAnySectors(inode: Inode, chance: (below: number) => number): void {
+  const truncations = inode.pending.filter((write) => 'truncatedTo' in write).length;
+  let left = chance(truncations + 1);
+  // Nothing, everything, or a toss for each sector.
+  const mood = chance(4);
+  const toss = (): Fate => (mood === 0 ? 'none' : mood === 1 ? 'all' : FATES[chance(FATES.length)]);
+  /** A sector reaches the medium with all that it held at some instant: behind a write that it went without, it takes none. */
+  const fates = new Map<number, Fate>();
+  for (const write of inode.pending) {
+    if ('truncatedTo' in write) {
+      if (left-- === 0) return;
+      applyWrite(inode, write);
+      for (const sector of fates.keys()) if (sector * SECTOR_BYTES >= write.truncatedTo) fates.delete(sector);
+      continue;
+    }
+    const end = write.position + write.bytes.length;
+    for (let from = write.position; from < end; ) {
+      const sector = Math.floor(from / SECTOR_BYTES);
+      const to = Math.min(end, (sector + 1) * SECTOR_BYTES);
+      let fate = fates.get(sector) ?? toss();
+      if (fate === 'some' && chance(3) === 0) fate = 'none';
+      fates.set(sector, fate);
+      if (fate !== 'none') {
+        applyWrite(inode, { position: from, bytes: write.bytes.subarray(from - write.position, to - write.position) });
+      }
+      from = to;
+    }
+  }
+  // Some file systems make the file as long as it was at once, and the bytes come later.
+  if (truncations === 0 && mood > 0 && chance(4) === 1 && inode.durable.length < inode.content.length) {
+    applyWrite(inode, { truncatedTo: inode.content.length });
   }
 }
 

@@ -1,8 +1,8 @@
 /** The map of keys against a Map, and its bound. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
 import { KeyOffsets } from '../../src/log/key-offsets.js';
+import { fc } from '../property.js';
 
 it('knows the newest offset of every key', () => {
   fc.assert(

@@ -1,9 +1,9 @@
 /** The log against a list in memory, under random appends, rolls, flushes, crashes and clean restarts on a disk that forgets. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
 import type { LogConfig } from '../../src/config/log-config.js';
 import type { PartitionLog } from '../../src/log/partition-log.js';
+import { fc } from '../property.js';
 import { FakeFileSystem } from './fake-file-system.js';
 import { append, batchOf, flush, openLog, readAll, stage } from './testbed.js';
 

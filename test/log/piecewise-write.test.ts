@@ -1,8 +1,8 @@
 /** Whatever the sizes, and however little the file system takes at a time, all bytes end where they belong. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { writePiecewise } from '../../src/log/piecewise-write.js';
+import { fc } from '../property.js';
 import { FakeFileSystem } from './fake-file-system.js';
 
 test('buffers of every size are written whole, behind one another, also where writes are short', () => {

@@ -1,9 +1,9 @@
 /** Which segments go, by which rule, and when one is sealed for its age: on a log, against what the settings say. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { LogConfig } from '../../src/config/log-config.js';
 import type { PartitionLog } from '../../src/log/partition-log.js';
+import { fc } from '../property.js';
 import { FakeFileSystem, systemError } from './fake-file-system.js';
 import { batchOf, flush, openLog, stage } from './testbed.js';
 

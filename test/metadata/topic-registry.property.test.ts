@@ -1,9 +1,9 @@
 /** Random creations, deletions, changes, disk failures and restarts: the registry always equals a model that is a Map. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { KafkaError } from '../../src/base/kafka-error.js';
 import { collisionKey } from '../../src/metadata/topic-name.js';
+import { fc } from '../property.js';
 import { type Fixture, startRegistry } from './registry-fixture.js';
 
 interface ModelTopic {

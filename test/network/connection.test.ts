@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Reply } from '../../src/network/dispatch.js';
+import { fc } from '../property.js';
 import { echo, frame, TestNode, turns } from './node.js';
 
 test('pipelined requests are answered in order', async () => {

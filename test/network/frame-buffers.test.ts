@@ -1,8 +1,8 @@
 /** Memory for requests that have not arrived whole: reused, bounded for all together, and never a reason to wait for ever. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { FrameBuffers } from '../../src/network/frame-buffers.js';
+import { fc } from '../property.js';
 import { echo, frame, TestNode, turns } from './node.js';
 
 const KiB = 1024;

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
 import { available, missing } from '../../src/base/libc.js';
 import type { Reply } from '../../src/network/dispatch.js';
 import type { ReplyPiece } from '../../src/protocol/wire.js';
+import { fc } from '../property.js';
 import { frame, TestNode, turns } from './node.js';
 
 const MiB = 1024 * 1024;

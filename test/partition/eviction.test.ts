@@ -1,8 +1,8 @@
 /** Whose oldest segment goes: against what the rules say, log by log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { chooseVictim, type EvictableLog } from '../../src/partition/eviction.js';
+import { fc } from '../property.js';
 
 const log = fc
   .record({

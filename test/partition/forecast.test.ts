@@ -1,9 +1,9 @@
 /** When segments are likely to go: against a small node that lives on evenly, second by second. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { chooseVictim } from '../../src/partition/eviction.js';
 import { type ForecastLog, forecast } from '../../src/partition/forecast.js';
+import { fc } from '../property.js';
 
 const NOW_MS = 1_000_000;
 
@@ -82,7 +82,7 @@ test('what is evicted when, near enough, on a node that lives on as it has', () 
       const goneAtS: (number | null)[] = shapes.map(() => null);
       let evicted = 0;
       const rate = shapes.reduce((sum, { bytesPerS }) => sum + bytesPerS, 0);
-      for (let nowS = BORN_S; nowS < BORN_S + 2000 && goneAtS.includes(null); nowS++) {
+      for (let nowS = BORN_S; nowS < BORN_S + 4000 && goneAtS.includes(null); nowS++) {
         while (rate * (nowS - BORN_S) - evicted > headroom) {
           const logs = shapes.map((one, index) => grown(one, index, nowS, gone[index]));
           const victim = chooseVictim(logs);

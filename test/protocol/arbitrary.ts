@@ -1,7 +1,8 @@
 /** Random values for any schema, and what such a value must read as after a trip over the wire. */
-import fc from 'fast-check';
+
 import { type ErrorName, errorTable } from '../../src/base/error-code.js';
 import { type Field, type Schema, type Shape, within } from '../../src/protocol/schema.js';
+import { fc } from '../property.js';
 
 type Value = Record<string, unknown>;
 

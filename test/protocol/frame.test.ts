@@ -1,7 +1,6 @@
 /** Headers of both kinds, and frames cut out of what has arrived. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { decodeResponse } from '../../src/protocol/compile.js';
 import {
   encodeReply,
@@ -16,6 +15,7 @@ import { produce } from '../../src/protocol/messages/00-produce.js';
 import { metadata } from '../../src/protocol/messages/03-metadata.js';
 import { apiVersions } from '../../src/protocol/messages/18-api-versions.js';
 import { Writer } from '../../src/protocol/wire.js';
+import { fc } from '../property.js';
 
 const flexibleFromOf = (key: number) => [produce, metadata, apiVersions].find((api) => api.key === key)?.flexibleFrom;
 const flat = (pieces: unknown[]) => Buffer.concat(pieces as Buffer[]);

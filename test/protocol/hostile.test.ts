@@ -1,7 +1,6 @@
 /** Bytes that no client should send: each is refused with one kind of error, soon, and without filling the heap. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   decodeRecord,
   decodeRequest,
@@ -17,6 +16,7 @@ import { metadata } from '../../src/protocol/messages/03-metadata.js';
 import { apiVersions } from '../../src/protocol/messages/18-api-versions.js';
 import { consumerProtocolSubscription } from '../../src/protocol/records/consumer-protocol-subscription.js';
 import { Writer } from '../../src/protocol/wire.js';
+import { fc } from '../property.js';
 import { arbitraryOf } from './arbitrary.js';
 import { everyApi, versionsOf } from './every-message.js';
 

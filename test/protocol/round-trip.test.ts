@@ -1,7 +1,6 @@
 /** Whatever is encoded, in every version of every message, decodes to the same, and encodes to the same bytes again. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import {
   decodeRecord,
   decodeRequest,
@@ -11,6 +10,7 @@ import {
   encodeResponse,
 } from '../../src/protocol/compile.js';
 import { Writer } from '../../src/protocol/wire.js';
+import { fc } from '../property.js';
 import { arbitraryOf, asDecoded } from './arbitrary.js';
 import { everyApi, everyRecord, versionsOf } from './every-message.js';
 

@@ -1,13 +1,13 @@
 /** The writer: pieces, slabs and file ranges; numbers at their ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { decodeResponse, encodeResponse } from '../../src/protocol/compile.js';
 import { encodeReply } from '../../src/protocol/frame.js';
 import { fetch } from '../../src/protocol/messages/01-fetch.js';
 import { listOffsets } from '../../src/protocol/messages/02-list-offsets.js';
 import { metadata } from '../../src/protocol/messages/03-metadata.js';
 import { type ReplyPiece, Writer } from '../../src/protocol/wire.js';
+import { fc } from '../property.js';
 
 const partition = (partitionIndex: number, records: Buffer | null | { byteLength: number; slices: never[] }) => ({
   partitionIndex,

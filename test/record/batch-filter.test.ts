@@ -1,11 +1,11 @@
 /** Batches with records taken out: what is left is what was there, under the same offsets, whatever the codec. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { BatchFilter, emptied } from '../../src/record/batch-filter.js';
 import { compressionName } from '../../src/record/compression.js';
 import { decodeRecords, encodeBatch, type LogRecord } from '../../src/record/record.js';
 import * as header from '../../src/record/record-batch.js';
+import { fc } from '../property.js';
 
 const blob = fc.option(
   fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),

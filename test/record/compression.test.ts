@@ -5,7 +5,6 @@ import { createRequire } from 'node:module';
 import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import * as zlib from 'node:zlib';
-import fc from 'fast-check';
 import { KafkaError } from '../../src/base/kafka-error.js';
 import * as layout from '../../src/record/batch-layout.js';
 import {
@@ -21,6 +20,7 @@ import { decodeRecords, encodeBatch } from '../../src/record/record.js';
 import { codecOf } from '../../src/record/record-batch.js';
 import { unfoldSnappy } from '../../src/record/snappy.js';
 import { unfoldZstd } from '../../src/record/zstd.js';
+import { fc } from '../property.js';
 import { goldenBatches, goldenRecords } from './golden-batches.js';
 
 const codecs = ['gzip', 'snappy', 'lz4', 'zstd'] as const;

@@ -1,8 +1,8 @@
 /** CRC-32C: known values, and the two implementations against each other. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { crc32c, crc32cByTables } from '../../src/record/crc32c.js';
+import { fc } from '../property.js';
 
 describe('CRC-32C', () => {
   it('gives the values of RFC 3720, B.4', () => {

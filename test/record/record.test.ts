@@ -1,12 +1,12 @@
 /** Records and batches: round trips, header fields, stamping, and bytes that do not add up. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { KafkaError } from '../../src/base/kafka-error.js';
 import { readInt64, writeInt64 } from '../../src/record/int.js';
 import { decodeRecords, encodeBatch, iterateBatches } from '../../src/record/record.js';
 import * as batch from '../../src/record/record-batch.js';
 import { VarintReader, varintLength, writeVarint } from '../../src/record/varint.js';
+import { fc } from '../property.js';
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array));
 const maybeBytes = fc.option(bytes, { nil: null });

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import fc from 'fast-check';
 import { allocateRing, payloadBytesMax } from '../../src/ring/ring-layout.js';
 import { RingConsumer, RingProducer } from '../../src/ring/spsc-ring.js';
+import { fc } from '../property.js';
 
 const NEAR_WRAP = 2 ** 32 - 4096;
 

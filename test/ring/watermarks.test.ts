@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import fc from 'fast-check';
 import { allocatePage, emptyRow, ROWS_PER_PAGE, WatermarkBoard } from '../../src/ring/watermarks.js';
+import { fc } from '../property.js';
 
 const offset = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 

@@ -47,7 +47,11 @@ export function decideUpgrade(
   const generation = group.generation;
   const records: GroupRecord[] = group.tombstones();
   const subscribed = new Set<string>();
+  // First what the leader gave, of everyone: what one member still has must not be another's.
   let given = NO_PARTITIONS;
+  for (const { assignment } of group.members.values()) {
+    given = together(given, readAssignment(assignment, topics) ?? NO_PARTITIONS);
+  }
   for (const classicMember of group.members.values()) {
     const member = upgraded(classicMember, group, topics, given);
     if (member === null) return `member ${classicMember.id} says in no known way what it reads`;
@@ -86,8 +90,10 @@ function upgraded(member: Member, group: ClassicGroup, topics: GroupTopics, take
   const subscription = readSubscription(chosen.metadata, topics);
   const given = readAssignment(member.assignment, topics);
   if (subscription === null || given === null) return null;
-  // A cooperative member goes on with what it had until it hears what it has now.
-  const kept = group.pendingSyncs.has(id) ? without(subscription.owned, taken) : NO_PARTITIONS;
+  // A cooperative member goes on with what it had until it hears what it has now; that it has yet to, too, where a
+  // generation ended before its leader had said so.
+  const isUntold = group.pendingSyncs.has(id) || member.assignment.length === 0;
+  const kept = isUntold ? without(subscription.owned, taken) : NO_PARTITIONS;
   const assigned = together(given, kept);
   return {
     ...{ id, instanceId, clientId, clientHost, rebalanceTimeoutMs, assigned },
