@@ -11,6 +11,10 @@ import type { ShardPartition } from './shard-partition.js';
 /**
  * Up to so many files are synced one by one: cheaper than asking the whole file system, which also waits for whatever
  * else is dirty on it. Measured on ext4: sixteen fdatasync in a row 6-9 ms, one syncfs 2.4-3.4 ms, a single fdatasync 0.2 ms.
+ *
+ * A thread of its own that flushes one turn while the shard writes the next brings 5-16 % on two cores (512 KiB turns, eight
+ * files: 524 against 552 MB/s and 434 against 505): a flush takes the longer the more is written meanwhile. Not worth a
+ * thread for each shard.
  */
 const ONE_BY_ONE_MAX = 2;
 
