@@ -14,6 +14,16 @@ const recordBytes = [100, 1000];
 const bytesPerSecond = 100e6;
 const endToEndPerSecond = 1500;
 
+/** The first is what the readers read. */
+const producerWays = [
+  { acks: 1, lingerMs: 5 },
+  { acks: 1, lingerMs: 0 },
+  { acks: 0, lingerMs: 0 },
+  { acks: 0, lingerMs: 5 },
+  { acks: 'all', lingerMs: 0 },
+  { acks: 'all', lingerMs: 5 },
+];
+
 interface Tool {
   readonly name: string;
   readonly className: string;
@@ -22,16 +32,17 @@ interface Tool {
 
 function tools(bootstrap: string, topic: string, recordSize: number, seconds: number): Tool[] {
   const count = String(Math.round((seconds * bytesPerSecond) / recordSize));
-  const producer = ['--bootstrap-server', bootstrap, '--topic', topic, '--num-records', count, '--throughput', '-1'];
+  const producer = ['--bootstrap-server', bootstrap, '--num-records', count, '--throughput', '-1'];
   return [
-    {
-      name: `kafka-producer-perf-test, ${recordSize} B`,
+    ...producerWays.map(({ acks, lingerMs }) => ({
+      name: `kafka-producer-perf-test, ${recordSize} B, acks=${acks}, linger.ms=${lingerMs}`,
       className: 'ProducerPerformance',
       args: [
         ...[...producer, '--record-size', String(recordSize)],
-        ...['--command-property', 'acks=1', 'linger.ms=5', 'batch.size=65536'],
+        ...['--topic', acks === 1 && lingerMs === 5 ? topic : `${topic}-more`],
+        ...['--command-property', `acks=${acks}`, `linger.ms=${lingerMs}`, 'batch.size=65536'],
       ],
-    },
+    })),
     {
       name: `kafka-consumer-perf-test, ${recordSize} B`,
       className: 'ConsumerPerformance',
@@ -62,6 +73,7 @@ export async function runKafkaTools(
     const topic = `bench-${process.pid}-tools-${size}`;
     const admin = await Admin.open(host, port);
     await admin.createTopic(topic, partitions, contender.topicConfigs('never'));
+    await admin.createTopic(`${topic}-more`, partitions, contender.topicConfigs('never'));
     await admin.createTopic(`${topic}-e2e`, 1, contender.topicConfigs('never'));
     admin.close();
     for (const { name, className, args } of tools(`${host}:${port}`, topic, size, seconds)) {
@@ -70,6 +82,7 @@ export async function runKafkaTools(
     }
     const cleaner = await Admin.open(host, port);
     await cleaner.deleteTopic(topic);
+    await cleaner.deleteTopic(`${topic}-more`);
     await cleaner.deleteTopic(`${topic}-e2e`);
     cleaner.close();
   }
