@@ -10,7 +10,7 @@ import { bytesHash, readBatches } from '../crash/contents.js';
 import { askOffset, readBytes } from '../crash/load-consumer.js';
 import { History, type ReadBatch } from '../history/history.js';
 import { CLIENT_TEST_TIMEOUT_MS, type LiveBroker } from '../live-broker.js';
-import { ApacheKafka, noApacheKafka } from '../peers/apache-kafka.js';
+import { ApacheKafka, kafkaClassPath, noApacheKafka } from '../peers/apache-kafka.js';
 import { hasTool, mustRun } from '../run-tool.js';
 import { assertSameLines, logLines } from './log-records.js';
 
@@ -18,9 +18,9 @@ const TOPIC = 'interchange';
 const FOLDER = `${TOPIC}-0`;
 const SMALL_SEGMENTS = { 'log.segment.bytes': 1024 * 1024 };
 
-async function createTopic(broker: LiveBroker): Promise<void> {
+async function createTopic(broker: LiveBroker, configs: { name: string; value: string }[] = []): Promise<void> {
   const client = await KafkaClient.connect(broker.bootstrap);
-  const topic = { name: TOPIC, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
+  const topic = { name: TOPIC, numPartitions: 1, replicationFactor: 1, assignments: [], configs };
   const { topics } = await client.request(createTopics, { topics: [topic], timeoutMs: 30_000, validateOnly: false });
   client.close();
   assert.equal(topics[0].errorCode, 'NONE');
@@ -119,5 +119,45 @@ test('segments go to and from Apache Kafka', { timeout: CLIENT_TEST_TIMEOUT_MS }
     assert.ok(giveSegments(kafka, ours) > 1, 'more than one segment');
     await ours.start();
     assertSame(await everything(ours), before);
+  });
+
+  await t.test('what we have compacted is read by kcat and Java, and served by Apache Kafka', async (t) => {
+    const eager = { ...SMALL_SEGMENTS, 'log.cleaner.backoff.ms': 100 };
+    const ours = await BrokerProcess.start({ overrides: eager });
+    t.after(() => ours.dispose());
+    const kafka = await ApacheKafka.start({ overrides: SMALL_SEGMENTS });
+    t.after(() => kafka.dispose());
+    const compacted = [
+      { name: 'cleanup.policy', value: 'compact' },
+      { name: 'min.cleanable.dirty.ratio', value: '0.01' },
+    ];
+    await createTopic(ours, compacted);
+    await createTopic(kafka, compacted);
+    await fill(ours, lines);
+    const sent = 13 * lines.length;
+    let before = await everything(ours);
+    // Until there is nothing more to do: only the active segment is dirty then, and stays as it is.
+    for (let hash = ''; before.records.length > 0.6 * sent || before.hash !== hash; before = await everything(ours)) {
+      hash = before.hash;
+    }
+    const keys = new Map(before.records.map((text) => JSON.parse(text)).map(({ key, payload }) => [key, payload]));
+    assert.deepEqual(
+      lines.map((_, i) => keys.get(`${i}`)),
+      lines,
+    );
+    const java = await mustRun('java', [
+      ...['-XX:TieredStopAtLevel=1', '-cp', kafkaClassPath(), 'org.apache.kafka.tools.consumer.ConsoleConsumer'],
+      ...['--bootstrap-server', ours.bootstrap, '--topic', TOPIC, '--from-beginning', '--timeout-ms', '30000'],
+      ...['--max-messages', String(before.records.length)],
+    ]);
+    assertSameLines(
+      java.split('\n').slice(0, -1),
+      before.records.map((text) => JSON.parse(text).payload),
+    );
+    await ours.stop();
+    await kafka.stop();
+    giveSegments(ours, kafka);
+    await kafka.start();
+    assertSame(await everything(kafka), before);
   });
 });
