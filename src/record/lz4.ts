@@ -13,7 +13,7 @@
  * Written here because no package offers a synchronous decoder that stops at a limit, and the native one measured slower.
  */
 import { tooLarge, unreadable } from './codec-error.js';
-import { copyLiterals, findRepetitions, repeat, SEARCHED_BYTES_MAX } from './repetitions.js';
+import { copyLiterals, findRepetitions, type Memory, memoryOf, repeat, SEARCHED_BYTES_MAX } from './repetitions.js';
 
 const MAGIC_BYTES = 4;
 const MAGIC = 0x184d2204;
@@ -52,6 +52,8 @@ export function unfoldLz4(bytes: Uint8Array, bytesMax: number): Uint8Array {
   if (header.contentSize > bytesMax) throw tooLarge('lz4', bytes.length, bytesMax);
   if (header.contentSize > most) throw unreadable('lz4', 'it claims to unfold to more than it can');
   const out = Buffer.allocUnsafe(Math.min(header.contentSize >= 0 ? header.contentSize : most, bytesMax));
+  const from = memoryOf(view);
+  const into = memoryOf(out);
   let to = 0;
   for (let at = header.blocksAt; ; ) {
     const word = view.readUInt32LE(at);
@@ -61,10 +63,10 @@ export function unfoldLz4(bytes: Uint8Array, bytesMax: number): Uint8Array {
     const room = Math.min(header.blockBytesMax, out.length - to);
     if (word >= STORED_BIT) {
       if (size > room) throw overfull(header, bytes.length, bytesMax, out.length);
-      copyLiterals(view, at, size, out, to);
+      copyLiterals(from, at, size, into, to);
       to += size;
     } else {
-      const end = unfoldBlock(view, at, at + size, out, to, to + room);
+      const end = unfoldBlock(from, at, at + size, into, to, to + room);
       if (end < 0) throw overfull(header, bytes.length, bytesMax, out.length);
       to = end;
     }
@@ -82,10 +84,12 @@ export function foldLz4(bytes: Uint8Array): Uint8Array {
   // A block that does not become smaller is stored, but it must have been tried first.
   const worst = SEARCHED_BYTES_MAX + Math.ceil(SEARCHED_BYTES_MAX / EXPANSION_MAX) + 16;
   const out = Buffer.allocUnsafe(FRAME_START.length + blocks * (4 + SEARCHED_BYTES_MAX) + worst + 4);
+  const from = memoryOf(bytes);
+  const into = memoryOf(out);
   let to = FRAME_START.copy(out);
   for (let start = 0; start < bytes.length; start += SEARCHED_BYTES_MAX) {
     const end = Math.min(bytes.length, start + SEARCHED_BYTES_MAX);
-    const size = foldBlock(bytes, start, end, out, to + 4) - to - 4;
+    const size = foldBlock(from, start, end, into, to + 4) - to - 4;
     if (size < end - start) {
       to = out.writeUInt32LE(size, to) + size;
     } else {
@@ -149,14 +153,8 @@ function overfull({ contentSize }: FrameHeader, bytes: number, bytesMax: number,
 }
 
 /** Returns the position behind what was written, or -1 where it would be behind `outEnd`. */
-function unfoldBlock(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  out: Uint8Array,
-  outStart: number,
-  outEnd: number,
-): number {
+function unfoldBlock(from: Memory, start: number, end: number, into: Memory, outStart: number, outEnd: number): number {
+  const { bytes } = from;
   let at = start;
   let to = outStart;
   while (at < end) {
@@ -172,7 +170,7 @@ function unfoldBlock(
     }
     if (literals > end - at) throw unreadable('lz4', 'a block ends inside of literals');
     if (literals > outEnd - to) return -1;
-    copyLiterals(bytes, at, literals, out, to);
+    copyLiterals(from, at, literals, into, to);
     at += literals;
     to += literals;
     if (at === end) return to;
@@ -191,31 +189,33 @@ function unfoldBlock(
     // Linked blocks reach back into those before; in independent ones nobody does.
     if (distance === 0 || distance > to) throw unreadable('lz4', 'it repeats what is not there');
     if (length > outEnd - to) return -1;
-    repeat(out, to, distance, length);
+    repeat(into, to, distance, length);
     to += length;
   }
   throw unreadable('lz4', 'a block ends with a repetition');
 }
 
-function foldBlock(bytes: Uint8Array, start: number, end: number, out: Uint8Array, outStart: number): number {
+function foldBlock(from: Memory, start: number, end: number, into: Memory, outStart: number): number {
+  const out = into.bytes;
   let to = outStart;
-  const literalsFrom = findRepetitions(bytes, start, end, (from, at, distance, length) => {
+  const lastFrom = findRepetitions(from, start, end, (literalsFrom, at, distance, length) => {
     const tokenAt = to++;
-    to = writeLiterals(bytes, from, at, out, tokenAt);
+    to = writeLiterals(from, literalsFrom, at, into, tokenAt);
     out[to++] = distance & 0xff;
     out[to++] = distance >> 8;
     out[tokenAt] |= Math.min(length - REPEATED_BYTES_MIN, TOKEN_LENGTH_MAX);
     to = writeLengthRest(length - REPEATED_BYTES_MIN, out, to);
   });
-  return writeLiterals(bytes, literalsFrom, end, out, to);
+  return writeLiterals(from, lastFrom, end, into, to);
 }
 
 /** Token, rest of the length, and the literals themselves. */
-function writeLiterals(bytes: Uint8Array, from: number, end: number, out: Uint8Array, tokenAt: number): number {
-  const length = end - from;
+function writeLiterals(from: Memory, start: number, end: number, into: Memory, tokenAt: number): number {
+  const out = into.bytes;
+  const length = end - start;
   out[tokenAt] = Math.min(length, TOKEN_LENGTH_MAX) << 4;
   const to = writeLengthRest(length, out, tokenAt + 1);
-  copyLiterals(bytes, from, length, out, to);
+  copyLiterals(from, start, length, into, to);
   return to + length;
 }
 

@@ -15,17 +15,23 @@ const PATIENCE_BITS = 6;
 /** Where four bytes with a hash were seen last. One search at a time: threads have each their own copy. */
 let table: Int32Array | null = null;
 
-function wordAt(bytes: Uint8Array, at: number): number {
-  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+/** Bytes, and the same memory four bytes at a time, which is how engines are fast at moving little. */
+export interface Memory {
+  readonly bytes: Uint8Array;
+  readonly words: DataView;
+}
+
+export function memoryOf(bytes: Uint8Array): Memory {
+  return { bytes, words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }
 
 /**
- * Calls `visit` for each repetition found greedily in `bytes[start, end)`, at most {@link SEARCHED_BYTES_MAX} of them:
+ * Calls `visit` for each repetition found greedily in the bytes of `[start, end)`, at most {@link SEARCHED_BYTES_MAX} of them:
  * the literals `[literalsFrom, at)`, and behind them `length` bytes that also stand `distance` earlier.
  * Returns where the literals at the end begin.
  */
 export function findRepetitions(
-  bytes: Uint8Array,
+  { bytes, words }: Memory,
   start: number,
   end: number,
   visit: (literalsFrom: number, at: number, distance: number, length: number) => void,
@@ -35,11 +41,11 @@ export function findRepetitions(
   const repeatedEnd = end - LITERALS_AT_END;
   let literalsFrom = start;
   for (let at = start; at < end - NO_START_AT_END; ) {
-    const word = wordAt(bytes, at);
+    const word = words.getInt32(at, true);
     const slot = Math.imul(word, SPREAD) >>> (32 - TABLE_BITS);
     const earlier = table[slot];
     table[slot] = at;
-    if (earlier < 0 || wordAt(bytes, earlier) !== word) {
+    if (earlier < 0 || words.getInt32(earlier, true) !== word) {
       at += 1 + ((at - literalsFrom) >> PATIENCE_BITS);
       continue;
     }
@@ -52,14 +58,19 @@ export function findRepetitions(
   return literalsFrom;
 }
 
+const WORD_BYTES = 4;
 /** Below this a loop is faster than a call. */
-const LOOP_BYTES_MAX = 24;
+const LOOP_BYTES_MAX = 64;
 
-/** Writes `length` bytes at `at`, the same as those `distance` earlier; both may overlap. The caller has checked bounds. */
-export function repeat(bytes: Uint8Array, at: number, distance: number, length: number): void {
+/** Writes `length` bytes at `at`, the same as those `distance` earlier; both may overlap. The caller has checked bounds. Up to three bytes behind may become anything. */
+export function repeat({ bytes, words }: Memory, at: number, distance: number, length: number): void {
   const from = at - distance;
   if (length <= LOOP_BYTES_MAX) {
-    for (let i = 0; i < length; i++) bytes[at + i] = bytes[from + i];
+    if (distance >= WORD_BYTES && at + length + WORD_BYTES <= bytes.length) {
+      for (let i = 0; i < length; i += WORD_BYTES) words.setInt32(at + i, words.getInt32(from + i));
+    } else {
+      for (let i = 0; i < length; i++) bytes[at + i] = bytes[from + i];
+    }
     return;
   }
   // What has been written repeats what was there, so each round may copy twice as much as the one before.
@@ -71,11 +82,13 @@ export function repeat(bytes: Uint8Array, at: number, distance: number, length: 
   }
 }
 
-/** Copies literals; short ones, which are most, without a call. The caller has checked bounds. */
-export function copyLiterals(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
-  if (length <= LOOP_BYTES_MAX) {
-    for (let i = 0; i < length; i++) to[at + i] = from[start + i];
+/** Copies literals; short ones, which are most, without a call. As with {@link repeat}, up to three bytes behind may become anything. */
+export function copyLiterals(from: Memory, start: number, length: number, to: Memory, at: number): void {
+  if (length > LOOP_BYTES_MAX) {
+    to.bytes.set(from.bytes.subarray(start, start + length), at);
+  } else if (start + length + WORD_BYTES <= from.bytes.length && at + length + WORD_BYTES <= to.bytes.length) {
+    for (let i = 0; i < length; i += WORD_BYTES) to.words.setInt32(at + i, from.words.getInt32(start + i));
   } else {
-    to.set(from.subarray(start, start + length), at);
+    for (let i = 0; i < length; i++) to.bytes[at + i] = from.bytes[start + i];
   }
 }

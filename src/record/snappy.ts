@@ -17,7 +17,7 @@
  * JavaScript's own, measured hardly faster (log lines: 1.2 GB/s against 1.0 GB/s; 0.4 GB/s without that copy).
  */
 import { tooLarge, unreadable } from './codec-error.js';
-import { copyLiterals, findRepetitions, repeat, SEARCHED_BYTES_MAX } from './repetitions.js';
+import { copyLiterals, findRepetitions, type Memory, memoryOf, repeat, SEARCHED_BYTES_MAX } from './repetitions.js';
 
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const XERIAL_HEADER_BYTES = 16;
@@ -33,19 +33,21 @@ const LENGTH_BYTES_MAX = 5;
 
 /** @throws KafkaError CORRUPT_MESSAGE for what is no snappy, INVALID_RECORD for more than `bytesMax`. */
 export function unfoldSnappy(bytes: Uint8Array, bytesMax: number): Uint8Array {
+  const from = memoryOf(bytes);
   if (!isXerial(bytes)) {
     const block = readBlockLength(bytes, 0, bytes.length);
     if (block.length > bytesMax) throw tooLarge('snappy', bytes.length, bytesMax);
     const out = Buffer.allocUnsafe(block.length);
-    unfoldBlock(bytes, block.next, bytes.length, out, 0, out.length);
+    unfoldBlock(from, block.next, bytes.length, memoryOf(out), 0, out.length);
     return out;
   }
   const out = Buffer.allocUnsafe(xerialLength(bytes, bytesMax));
+  const into = memoryOf(out);
   let to = 0;
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
     const end = at + 4 + blockBytes(bytes, at);
     const block = readBlockLength(bytes, at + 4, end);
-    unfoldBlock(bytes, block.next, end, out, to, to + block.length);
+    unfoldBlock(from, block.next, end, into, to, to + block.length);
     to += block.length;
     at = end;
   }
@@ -57,27 +59,30 @@ export function foldSnappy(bytes: Uint8Array): Uint8Array {
   // The format's own bound for the worst case.
   const out = Buffer.allocUnsafe(32 + bytes.length + Math.ceil(bytes.length / 6));
   let to = 0;
+  const from = memoryOf(bytes);
+  const into = memoryOf(out);
   let rest = bytes.length;
   for (; rest > 127; rest = Math.floor(rest / 128)) out[to++] = (rest % 128) | 0x80;
   out[to++] = rest;
   for (let start = 0; start < bytes.length; start += SEARCHED_BYTES_MAX) {
     const end = Math.min(bytes.length, start + SEARCHED_BYTES_MAX);
-    const literalsFrom = findRepetitions(bytes, start, end, (from, at, distance, length) => {
-      to = writeLiterals(bytes, from, at, out, to);
+    const lastFrom = findRepetitions(from, start, end, (literalsFrom, at, distance, length) => {
+      to = writeLiterals(from, literalsFrom, at, into, to);
       for (let left = length; left > 0; left -= REPEATED_BYTES_MAX) {
         out[to++] = ((Math.min(left, REPEATED_BYTES_MAX) - 1) << 2) | FAR;
         out[to++] = distance & 0xff;
         out[to++] = distance >> 8;
       }
     });
-    to = writeLiterals(bytes, literalsFrom, end, out, to);
+    to = writeLiterals(from, lastFrom, end, into, to);
   }
   return out.subarray(0, to);
 }
 
-function writeLiterals(bytes: Uint8Array, from: number, end: number, out: Uint8Array, at: number): number {
-  if (from === end) return at;
-  const size = end - from - 1;
+function writeLiterals(from: Memory, start: number, end: number, into: Memory, at: number): number {
+  if (start === end) return at;
+  const out = into.bytes;
+  const size = end - start - 1;
   let to = at;
   if (size < TAG_LITERALS_MAX) {
     out[to++] = size << 2;
@@ -89,8 +94,8 @@ function writeLiterals(bytes: Uint8Array, from: number, end: number, out: Uint8A
     out[to++] = size & 0xff;
     out[to++] = size >> 8;
   }
-  copyLiterals(bytes, from, end - from, out, to);
-  return to + end - from;
+  copyLiterals(from, start, end - start, into, to);
+  return to + end - start;
 }
 
 function isXerial(bytes: Uint8Array): boolean {
@@ -127,15 +132,9 @@ function readBlockLength(bytes: Uint8Array, start: number, end: number): { lengt
   throw unreadable('snappy', 'it begins with no length');
 }
 
-/** The elements in `bytes[start, end)` must fill `out[outStart, outEnd)` exactly; nothing outside of it is touched. */
-function unfoldBlock(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  out: Uint8Array,
-  outStart: number,
-  outEnd: number,
-): void {
+/** The elements in `bytes[start, end)` must fill `[outStart, outEnd)` of `into` exactly; what lies before it is not touched. */
+function unfoldBlock(from: Memory, start: number, end: number, into: Memory, outStart: number, outEnd: number): void {
+  const { bytes } = from;
   let at = start;
   let to = outStart;
   while (at < end) {
@@ -151,7 +150,7 @@ function unfoldBlock(
       }
       if (length > end - at) throw unreadable('snappy', 'it ends inside of literals');
       if (length > outEnd - to) throw unreadable('snappy', 'it unfolds to more than it claims');
-      copyLiterals(bytes, at, length, out, to);
+      copyLiterals(from, at, length, into, to);
       at += length;
       to += length;
       continue;
@@ -170,7 +169,7 @@ function unfoldBlock(
     }
     if (distance === 0 || distance > to - outStart) throw unreadable('snappy', 'it repeats what is not there');
     if (length > outEnd - to) throw unreadable('snappy', 'it unfolds to more than it claims');
-    repeat(out, to, distance, length);
+    repeat(into, to, distance, length);
     to += length;
   }
   if (to !== outEnd) throw unreadable('snappy', 'it unfolds to less than it claims');

@@ -3,7 +3,6 @@
  * everyone else. Test process.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { KafkaClient } from '../../src/cli/client.js';
@@ -16,6 +15,7 @@ import { BrokerProcess, brokerIsBuilt, noBroker } from '../broker-process.js';
 import { randomOf } from '../history/good-history.js';
 import { goldenFrames } from '../wire/golden-frames.js';
 import { Attacker, emptyTags, framed, header1, header2, int16, int32, uvarint } from './attacker.js';
+import { memoryOf } from './memory-of.js';
 
 const TOPIC = 'hostile';
 /** Above what the broker held before the attacks; its peak, not only its end. */
@@ -24,13 +24,6 @@ const FRAME_BYTES_MAX = 100 * MiB;
 const METADATA = 3;
 const API_VERSIONS = 18;
 const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 1_000_000);
-
-/** Bytes of a line of /proc/PID/status; null where there is no such file system. */
-function memoryOf(pid: number, line: 'VmRSS' | 'VmHWM'): number | null {
-  const path = `/proc/${pid}/status`;
-  if (!existsSync(path)) return null;
-  return 1024 * Number(new RegExp(`${line}:\\s+(\\d+)`).exec(readFileSync(path, 'utf8'))?.[1]);
-}
 
 test('a broker under attack', { timeout: 300_000 }, async (t) => {
   if (!brokerIsBuilt) return t.skip(noBroker);
