@@ -374,6 +374,10 @@ export const brokerSettings = {
     doc: 'Longest session timeout a member may ask for.',
   }),
   'group.max.size': int({ default: INT_MAX, min: 1, doc: 'Members that a group may have.' }),
+  'group.leave.on.disconnect': boolean({
+    default: false,
+    doc: 'Whether a member leaves its group at once when its connection closes, instead of when its session times out. Static members keep their place in any case.',
+  }),
   'group.consumer.session.timeout.ms': int({
     default: 45_000,
     min: 1,

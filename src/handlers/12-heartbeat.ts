@@ -2,6 +2,8 @@
 import { heartbeat } from '../protocol/messages/12-heartbeat.js';
 import { handler } from './handler.js';
 
-export const heartbeatHandler = handler(heartbeat, (request, _context, { groups }) => ({
-  errorCode: groups.heartbeat(request),
-}));
+export const heartbeatHandler = handler(heartbeat, (request, context, { groups }) => {
+  const errorCode = groups.heartbeat(request);
+  groups.heardOver(request.groupId, request.memberId, context);
+  return { errorCode };
+});

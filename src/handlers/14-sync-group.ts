@@ -2,4 +2,8 @@
 import { syncGroup } from '../protocol/messages/14-sync-group.js';
 import { handler } from './handler.js';
 
-export const syncGroupHandler = handler(syncGroup, async (request, _context, { groups }) => groups.sync(request));
+export const syncGroupHandler = handler(syncGroup, async (request, context, { groups }) => {
+  const answer = groups.sync(request);
+  groups.heardOver(request.groupId, request.memberId, context);
+  return answer;
+});

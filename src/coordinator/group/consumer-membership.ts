@@ -202,6 +202,11 @@ export class ConsumerMembership {
     else this.sessions.settle(group, member.id);
   }
 
+  /** A static member may come back under its name for as long as its session lasts. */
+  disconnected(group: ConsumerGroup, memberId: string, reason: string): void {
+    if (group.members.get(memberId)?.instanceId === null) this.fence(group, memberId, reason);
+  }
+
   /** Takes out a member that did not do its part in time; it learns of it when it asks again. */
   private fence(group: ConsumerGroup, memberId: string, reason: string): void {
     if (this.env.find(group.id) !== group || !group.members.has(memberId)) return;

@@ -30,6 +30,7 @@ import { joinError, syncError } from './group-answers.js';
 import type { GroupEnvironment } from './group-environment.js';
 import type { GroupRecord } from './group-record.js';
 import { type JoinResponse, NAME_CHARS_MAX, NO_BYTES, type SyncResponse } from './member.js';
+import { MemberConnections } from './member-connections.js';
 import {
   type HeartbeatRequest,
   hasKeepableNames,
@@ -109,6 +110,7 @@ export class GroupCoordinator {
   private readonly shares: ShareMembership;
   private readonly classicMembers: ClassicMembers;
   private readonly expiry;
+  private readonly connections = new MemberConnections((groupId, memberId) => this.disconnected(groupId, memberId));
   /** Empty until `load` is called. */
   private partitions: readonly OffsetsPartition[] = [];
 
@@ -222,6 +224,22 @@ export class GroupCoordinator {
     const group = this.partitionFor(request.groupId).get(request.groupId);
     if (group instanceof ConsumerGroup) return this.classicMembers.heartbeat(group, request);
     return group instanceof ClassicGroup ? this.membership.heartbeat(group, request) : 'UNKNOWN_MEMBER_ID';
+  }
+
+  /** The member spoke over a connection: by `group.leave.on.disconnect` it is gone when that closes. */
+  heardOver(groupId: string, memberId: string, connection: { readonly closed: AbortSignal }): void {
+    if (!this.options.config.get('group.leave.on.disconnect') || this.membershipError(groupId) !== 'NONE') return;
+    const group = this.partitionFor(groupId).get(groupId);
+    if (group?.members.has(memberId)) this.connections.heard(groupId, memberId, connection.closed);
+  }
+
+  private disconnected(groupId: string, memberId: string): void {
+    if (this.membershipError(groupId) !== 'NONE') return;
+    const reason = 'its connection closed';
+    const group = this.partitionFor(groupId).get(groupId);
+    if (group instanceof ClassicGroup) this.membership.disconnected(group, memberId, reason);
+    else if (group instanceof ConsumerGroup) this.consumers.disconnected(group, memberId, reason);
+    else if (group) this.shares.fence(group, memberId, reason);
   }
 
   async leave(groupId: string, members: LeaveRequest['members']): Promise<LeaveResponse> {

@@ -245,6 +245,14 @@ export class Membership {
     return group.state === 'PreparingRebalance' ? 'REBALANCE_IN_PROGRESS' : 'NONE';
   }
 
+  /** A static member may come back under its name for as long as its session lasts. */
+  disconnected(group: ClassicGroup, memberId: string, reason: string): void {
+    const member = group.members.get(memberId);
+    if (!member || member.instanceId !== null) return;
+    this.env.logger.info({ group: group.id, member: memberId, reason }, 'group member is gone');
+    this.rebalance.remove(group, member, 'UNKNOWN_MEMBER_ID', reason);
+  }
+
   /** Takes out one member after the other; the others rebalance once. */
   leave(group: ClassicGroup, leaving: LeaveRequest['members']): NonNullable<LeaveResponse['members']> {
     let removed = false;

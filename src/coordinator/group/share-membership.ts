@@ -106,7 +106,7 @@ export class ShareMembership {
     const { deadlines, groupConfigs } = this.env;
     let session = group.sessions.get(memberId);
     if (!session) {
-      session = deadlines.create(() => this.fence(group, memberId));
+      session = deadlines.create(() => this.fence(group, memberId, 'its session ended'));
       group.sessions.set(memberId, session);
     }
     deadlines.set(session, groupConfigs.value(group.id, 'share.session.timeout.ms'));
@@ -118,11 +118,11 @@ export class ShareMembership {
     group.sessions.delete(memberId);
   }
 
-  /** Takes out a member that was silent for too long; it learns of it when it asks again. */
-  private fence(group: ShareGroup, memberId: string): void {
+  /** Takes out a member that did not say that it goes; it learns of it when it asks again. */
+  fence(group: ShareGroup, memberId: string, reason: string): void {
     this.unwatch(group, memberId);
     if (this.env.find(group.id) !== group || !group.members.has(memberId)) return;
-    this.env.logger.info({ group: group.id, member: memberId }, 'the session of a share group’s member ended');
+    this.env.logger.info({ group: group.id, member: memberId, reason }, 'share group member is gone');
     this.writeUnasked(group, decideShareRemoval(group, memberId, this.decisionContext()));
   }
 
