@@ -1,4 +1,4 @@
-/** A clock that stands still until a test advances it by hand. */
+/** The one clock of tests: it stands still until a test advances it. */
 import type { Clock, TimerHandle } from '../../src/base/clock.js';
 
 interface Alarm {
@@ -7,42 +7,63 @@ interface Alarm {
 }
 
 export class FakeClock implements Clock {
-  #nowMs = 0;
-  readonly #alarms = new Set<Alarm>();
+  private elapsedMs = 0;
+  private readonly alarms = new Set<Alarm>();
 
   constructor(private readonly startMs: number = 1_700_000_000_000) {}
 
   nowMs(): number {
-    return this.startMs + this.#nowMs;
+    return this.startMs + this.elapsedMs;
   }
 
   monotonicMs(): number {
-    return this.#nowMs;
+    return this.elapsedMs;
   }
 
   after(delayMs: number, action: () => void): TimerHandle {
-    const alarm = { atMs: this.#nowMs + delayMs, action };
-    this.#alarms.add(alarm);
-    return { cancel: () => void this.#alarms.delete(alarm) };
+    const alarm = { atMs: this.elapsedMs + delayMs, action };
+    this.alarms.add(alarm);
+    return { cancel: () => void this.alarms.delete(alarm) };
   }
 
   /** Timers that have neither gone off nor been cancelled. */
   get pending(): number {
-    return this.#alarms.size;
+    return this.alarms.size;
   }
 
   /** Moves on by `ms`, going off at what falls due, in order, those set on the way included. */
   advance(ms: number): void {
-    const endMs = this.#nowMs + ms;
-    for (;;) {
-      let next: Alarm | null = null;
-      for (const alarm of this.#alarms)
-        if (alarm.atMs <= endMs && (next === null || alarm.atMs < next.atMs)) next = alarm;
-      if (next === null) break;
-      this.#alarms.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      next.action();
-    }
-    this.#nowMs = endMs;
+    const endMs = this.elapsedMs + ms;
+    while (this.goOff(endMs));
+    this.elapsedMs = endMs;
   }
+
+  /** As {@link advance}, with promises that are ready run between one timer and the next, as an event loop would. */
+  async advanceAndIdle(ms: number): Promise<void> {
+    const endMs = this.elapsedMs + ms;
+    do await idle();
+    while (this.goOff(endMs));
+    this.elapsedMs = endMs;
+    await idle();
+  }
+
+  /** The next timer that is due by `endMs` goes off, at its own moment; false where there is none. */
+  private goOff(endMs: number): boolean {
+    let next: Alarm | null = null;
+    for (const alarm of this.alarms) {
+      if (alarm.atMs <= endMs && (next === null || alarm.atMs < next.atMs)) next = alarm;
+    }
+    if (next === null) return false;
+    this.alarms.delete(next);
+    this.elapsedMs = Math.max(this.elapsedMs, next.atMs);
+    next.action();
+    return true;
+  }
+}
+
+/** Resolves once every promise that could go on by itself has done so. */
+export function idle(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }

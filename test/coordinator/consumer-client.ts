@@ -154,6 +154,6 @@ export class ConsumerClient {
 export async function beatAll(clients: readonly ConsumerClient[], rounds = 1, intervalMs = 5_000): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const client of clients) await client.beat();
-    await clients[0]?.world.clock.advance(intervalMs);
+    await clients[0]?.world.clock.advanceAndIdle(intervalMs);
   }
 }

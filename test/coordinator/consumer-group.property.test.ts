@@ -1,10 +1,10 @@
 /** Whatever consumers of KIP-848, topics, disks and restarts do: nobody shares a partition, epochs rise, everything is assigned in the end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { idle } from '../base/fake-clock.js';
 import { fc } from '../property.js';
 import { ConsumerClient } from './consumer-client.js';
 import { GROUP, GroupWorld } from './group-world.js';
-import { idle } from './stepping-clock.js';
 
 const SUBSCRIPTIONS = [
   { topics: ['logs'] },
@@ -115,7 +115,7 @@ class Stage {
         if (client) client.slow = false;
         return;
       case 'pass':
-        await this.world.clock.advance(action.ms);
+        await this.world.clock.advanceAndIdle(action.ms);
         return;
       case 'fail':
         this.world.log().failures.push({ kind: action.how, error: 'NOT_ENOUGH_REPLICAS' });
@@ -130,7 +130,7 @@ class Stage {
       }
       case 'everyone':
         for (const each of this.running) await each.beat();
-        await this.world.clock.advance(5_000);
+        await this.world.clock.advanceAndIdle(5_000);
         return;
       case 'restart':
         await idle();

@@ -100,9 +100,9 @@ test('a group’s own session timeout and heartbeat interval count for it alone'
   await a.beat();
   const answer = await heartbeat(world, { memberId: a.memberId, memberEpoch: 1 });
   assert.equal(answer.heartbeatIntervalMs, 9_000);
-  await world.clock.advance(59_000);
+  await world.clock.advanceAndIdle(59_000);
   assert.equal(described(world).groupState, 'Stable');
-  await world.clock.advance(1_000);
+  await world.clock.advanceAndIdle(1_000);
   assert.equal(described(world).groupState, 'Empty');
 });
 
@@ -207,13 +207,13 @@ test('an instance that has not left cannot be taken over before its session ends
   await a.beat();
   a.crash();
   assert.equal(await a.beat(), 'UNRELEASED_INSTANCE_ID');
-  await world.clock.advance(44_000);
+  await world.clock.advanceAndIdle(44_000);
   assert.equal(await a.beat(), 'UNRELEASED_INSTANCE_ID');
-  await world.clock.advance(1_000);
+  await world.clock.advanceAndIdle(1_000);
   assert.equal(await a.beat(), 'NONE');
   assert.equal(a.has, ALL);
   await a.leave(true);
-  await world.clock.advance(45_000);
+  await world.clock.advanceAndIdle(45_000);
   assert.equal(described(world).groupState, 'Empty', 'being away has an end');
 });
 
@@ -395,14 +395,14 @@ test('a restart keeps epochs, members and assignment, and members have a whole s
   const had = clients.map((client) => client.has);
   await world.restart();
   assert.deepEqual(world.groups.describeConsumerGroup(GROUP), before);
-  await world.clock.advance(44_000);
+  await world.clock.advanceAndIdle(44_000);
   await stable(world, ...clients);
   assert.deepEqual(
     clients.map((client) => client.has),
     had,
   );
   await world.restart();
-  await world.clock.advance(45_000);
+  await world.clock.advanceAndIdle(45_000);
   assert.equal(described(world).groupState, 'Empty');
 });
 
@@ -413,11 +413,11 @@ test('a heartbeat whose records are lost is answered with an error and has chang
   const before = world.groups.describeConsumerGroup(GROUP);
   world.log().failures.push({ kind: 'lost', error: 'NOT_ENOUGH_REPLICAS' });
   assert.equal(await b.beat(), 'COORDINATOR_NOT_AVAILABLE');
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   assert.deepEqual(world.groups.describeConsumerGroup(GROUP), before);
   world.log().failures.push({ kind: 'kept', error: 'NOT_ENOUGH_REPLICAS' });
   assert.equal(await b.beat(), 'COORDINATOR_NOT_AVAILABLE');
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   await stable(world, a, b);
   assert.equal(described(world).groupEpoch, 2);
 });
@@ -436,6 +436,6 @@ test('offsets of topics that members read do not age, those of others do, and th
   await beatAll([a], 13);
   assert.deepEqual([await world.committed(), await world.committed('other')], [3, -1]);
   await a.leave();
-  await world.clock.advance(60_000);
+  await world.clock.advanceAndIdle(60_000);
   assert.deepEqual(world.groups.list([], []).groups, []);
 });

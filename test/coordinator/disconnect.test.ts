@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { consumerGroupHeartbeatHandler } from '../../src/handlers/68-consumer-group-heartbeat.js';
 import type { RequestContext, Services } from '../../src/handlers/handler.js';
+import { idle } from '../base/fake-clock.js';
 import { ConsumerClient } from './consumer-client.js';
 import { GROUP, GroupWorld } from './group-world.js';
-import { idle } from './stepping-clock.js';
 
 const AT_ONCE = { 'group.leave.on.disconnect': 'true' };
 
@@ -78,13 +78,13 @@ test('static members, and all where the setting is off, have their session timeo
   ] as const) {
     const world = await GroupWorld.start(overrides);
     const joining = world.join({ version: 3, groupInstanceId });
-    await world.clock.advance(0);
+    await world.clock.advanceAndIdle(0);
     const { memberId } = await joining;
     const line = new Line();
     world.groups.heardOver(GROUP, memberId, line);
     line.close();
     assert.deepEqual(members(world), [memberId]);
-    await world.clock.advance(70_000);
+    await world.clock.advanceAndIdle(70_000);
     assert.deepEqual(members(world), []);
   }
 });

@@ -1,8 +1,8 @@
 /** What groups keep over restarts and failing disks: nothing is acknowledged that is not in the log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { idle } from '../base/fake-clock.js';
 import { GROUP, GroupWorld, subscriptionTo, topicToCommit } from './group-world.js';
-import { idle } from './stepping-clock.js';
 
 test('members, generation and parts survive a restart, and members go on as if nothing had been', async () => {
   const world = await GroupWorld.start();
@@ -20,9 +20,9 @@ test('members that do not come back after a restart are missed after their sessi
   const world = await GroupWorld.start();
   const { ids, generation } = await world.stableGroup(2);
   await world.restart();
-  await world.clock.advance(9_000);
+  await world.clock.advanceAndIdle(9_000);
   world.heartbeat(ids[0], generation);
-  await world.clock.advance(1_000);
+  await world.clock.advanceAndIdle(1_000);
   assert.equal(world.heartbeat(ids[0], generation), 'REBALANCE_IN_PROGRESS');
   assert.equal((await world.join({ memberId: ids[0] })).generationId, generation + 1);
 });
@@ -64,10 +64,10 @@ test('before the groups are read, everyone is asked to wait', async () => {
   await expectLoading();
   world.log().unreadable = true;
   const loaded = world.groups.load();
-  await world.clock.advance(5_000);
+  await world.clock.advanceAndIdle(5_000);
   await expectLoading();
   world.log().unreadable = false;
-  await world.clock.advance(1_000);
+  await world.clock.advanceAndIdle(1_000);
   await loaded;
   assert.equal(world.heartbeat(ids[0], generation), 'NONE');
 });
@@ -116,7 +116,7 @@ test('other groups of the partition do not notice', async () => {
   assert.equal(await world.commit(3, { groupId: 'BB' }), 'COORDINATOR_LOAD_IN_PROGRESS');
   assert.equal(await world.commit(5, { groupId: neighbour }), 'NONE');
   log.unreadable = false;
-  await world.clock.advance(1_000);
+  await world.clock.advanceAndIdle(1_000);
   assert.equal(await world.committed('logs', 0, 'BB'), 1);
   assert.equal(await world.committed('logs', 0, neighbour), 5);
 });
@@ -124,7 +124,7 @@ test('other groups of the partition do not notice', async () => {
 test('an assignment that was lost reaches nobody; members join again under a higher generation', async () => {
   const world = await GroupWorld.start();
   const joining = [world.join({ version: 3 }), world.join({ version: 3 })];
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [leader, follower] = await Promise.all(joining);
   world.log().failures.push({ kind: 'lost', error: 'NOT_ENOUGH_REPLICAS' });
   const waiting = world.sync(follower.memberId, 1);
@@ -151,7 +151,7 @@ test('a group that outgrows a batch says so instead of failing for ever after', 
   const world = await GroupWorld.start({ 'message.max.bytes': '5000' });
   const protocols = [{ name: 'range', metadata: Buffer.alloc(6_000) }];
   const joining = world.join({ version: 3, protocols });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const { memberId } = await joining;
   assert.equal((await world.sync(memberId, 1)).errorCode, 'UNKNOWN_SERVER_ERROR');
   await idle();
@@ -179,5 +179,5 @@ test('closing answers who waits, and waits for what was decided', async () => {
   assert.equal((await joining).errorCode, 'COORDINATOR_NOT_AVAILABLE');
   assert.equal(await commit, 'NONE');
   assert.equal(await world.commit(2, { topics: [topicToCommit('logs', 0, 2)] }), 'COORDINATOR_NOT_AVAILABLE');
-  assert.equal(world.clock.timerCount, 0);
+  assert.equal(world.clock.pending, 0);
 });

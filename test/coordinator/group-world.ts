@@ -12,8 +12,8 @@ import type { Topic } from '../../src/metadata/topic.js';
 import type { PartitionHandle } from '../../src/partition/partitions.js';
 import { encodeRecord } from '../../src/protocol/compile.js';
 import { consumerProtocolSubscription } from '../../src/protocol/records/consumer-protocol-subscription.js';
+import { FakeClock, idle } from '../base/fake-clock.js';
 import { OffsetsLog } from './offsets-log.js';
-import { idle, SteppingClock } from './stepping-clock.js';
 
 export const GROUP = 'readers';
 export const OFFSETS_PARTITIONS = 50;
@@ -92,7 +92,7 @@ export interface JoinAs extends Partial<JoinRequest> {
 }
 
 export class GroupWorld {
-  readonly clock = new SteppingClock();
+  readonly clock = new FakeClock();
   readonly topics = new FakeTopics();
   readonly logs = new Map<number, OffsetsLog>();
   /** What groups set themselves. */
@@ -216,7 +216,7 @@ export class GroupWorld {
     const ids: string[] = [];
     for (let i = 0; i < count; i++) ids.push((await this.join(request)).memberId);
     const joining = ids.map((memberId) => this.join({ ...request, memberId }));
-    await this.clock.advance(this.groupDelayMs());
+    await this.clock.advanceAndIdle(this.groupDelayMs());
     const joined = await Promise.all(joining);
     const generation = joined[0].generationId ?? -1;
     const assignments = Object.fromEntries(ids.map((id, i) => [id, `part ${i}`]));

@@ -46,7 +46,7 @@ async function perform(world: GroupWorld, witness: Witness, consumers: SimConsum
       consumers[action.consumer].step();
       return;
     case 'pass':
-      await world.clock.advance(action.ms);
+      await world.clock.advanceAndIdle(action.ms);
       return;
     case 'commit':
       void consumers[action.consumer].commit(action.partition, offset);
@@ -70,7 +70,7 @@ async function perform(world: GroupWorld, witness: Witness, consumers: SimConsum
       await live(world, consumers, 1);
       return;
     case 'restart':
-      await world.clock.advance(0);
+      await world.clock.advanceAndIdle(0);
       await world.restart();
       await checkCommits(world, witness);
   }
@@ -88,7 +88,7 @@ async function checkCommits(world: GroupWorld, witness: Witness): Promise<void> 
 async function live(world: GroupWorld, consumers: readonly SimConsumer[], rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const each of consumers) each.step();
-    await world.clock.advance(3_000);
+    await world.clock.advanceAndIdle(3_000);
   }
 }
 

@@ -48,7 +48,7 @@ async function ask<A extends Api>(
   const answered = handler.handle(decodeRequest(api, apiVersion, frame), context, services);
   // The buffer of a request is used again as soon as the handler has returned or awaits.
   frame.fill(0xee);
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const response = await answered;
   assert.ok(response);
   const received = new Writer();

@@ -1,8 +1,8 @@
 /** How members of classic groups come together, hear of each other, and are lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { idle } from '../base/fake-clock.js';
 import { GroupWorld, subscriptionTo } from './group-world.js';
-import { idle } from './stepping-clock.js';
 
 const protocols = (...names: string[]) => names.map((name) => ({ name, metadata: Buffer.from(`${name} data`) }));
 
@@ -12,7 +12,7 @@ test('a new member is first handed its id, then waits with it', async () => {
   assert.equal(first.errorCode, 'MEMBER_ID_REQUIRED');
   assert.match(first.memberId, /^rsyslog-[0-9a-f-]{36}$/);
   const joined = world.join({ memberId: first.memberId });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const { memberId, leader, generationId, protocolName, protocolType, members } = await joined;
   assert.deepEqual(
     { memberId, leader, generationId, protocolName, protocolType },
@@ -33,7 +33,7 @@ test('a new member is first handed its id, then waits with it', async () => {
 test('a client that is too old for that is admitted at once', async () => {
   const world = await GroupWorld.start();
   const joined = world.join({ version: 3 });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   assert.equal((await joined).errorCode, 'NONE');
 });
 
@@ -41,7 +41,7 @@ test('an id that was handed out and not used is forgotten, and its group with it
   const world = await GroupWorld.start();
   const { memberId } = await world.join();
   assert.equal(world.state(), 'Empty');
-  await world.clock.advance(10_000);
+  await world.clock.advanceAndIdle(10_000);
   assert.equal(world.state(), 'Dead');
   assert.equal((await world.join({ memberId })).errorCode, 'UNKNOWN_MEMBER_ID');
 });
@@ -60,11 +60,11 @@ test('nobody joins a group without a name, with a session out of bounds, or with
 test('the first rebalance waits for the initial delay, and longer while members come', async () => {
   const world = await GroupWorld.start({ 'group.initial.rebalance.delay.ms': '3000' });
   const first = await world.enter();
-  await world.clock.advance(2_000);
+  await world.clock.advanceAndIdle(2_000);
   const second = await world.enter();
-  await world.clock.advance(2_000);
+  await world.clock.advanceAndIdle(2_000);
   assert.equal(world.state(), 'PreparingRebalance');
-  await world.clock.advance(2_000);
+  await world.clock.advanceAndIdle(2_000);
   const [one, two] = await Promise.all([first.joined, second.joined]);
   assert.deepEqual([one.generationId, two.generationId], [1, 1]);
   assert.equal(one.members.length, 2);
@@ -76,10 +76,10 @@ test('the initial delay is never drawn out beyond the rebalance timeout', async 
   const world = await GroupWorld.start({ 'group.initial.rebalance.delay.ms': '3000' });
   const joined = [world.join({ version: 3, rebalanceTimeoutMs: 7_000 })];
   for (let i = 0; i < 3; i++) {
-    await world.clock.advance(2_000);
+    await world.clock.advanceAndIdle(2_000);
     joined.push(world.join({ version: 3, rebalanceTimeoutMs: 7_000 }));
   }
-  await world.clock.advance(1_000);
+  await world.clock.advanceAndIdle(1_000);
   assert.equal(world.state(), 'CompletingRebalance');
   assert.equal((await joined[0]).members.length, 4);
 });
@@ -91,7 +91,7 @@ test('each votes for the first protocol that all offer, and most votes win', asy
     world.join({ version: 3, protocols: protocols('cooperative', 'roundrobin', 'range') }),
     world.join({ version: 3, protocols: protocols('roundrobin', 'range') }),
   ];
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [leader] = await Promise.all(joined);
   assert.equal(leader.protocolName, 'roundrobin');
   assert.equal(leader.members[0].metadata.toString(), 'roundrobin data');
@@ -109,7 +109,7 @@ test('followers wait for the leader’s assignment, and everyone gets its own pa
   const world = await GroupWorld.start();
   const a = world.join({ version: 3 });
   const b = world.join({ version: 3 });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [leader, follower] = await Promise.all([a, b]);
   let answered = false;
   const waiting = world.sync(follower.memberId, 1).finally(() => {
@@ -130,7 +130,7 @@ test('a member that the leader forgot gets nothing, not an error', async () => {
   const world = await GroupWorld.start();
   const a = world.join({ version: 3 });
   const b = world.join({ version: 3 });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [leader, follower] = await Promise.all([a, b]);
   await world.sync(leader.memberId, 1, { stranger: 'x' });
   const answer = await world.sync(follower.memberId, 1);
@@ -175,7 +175,7 @@ test('a rebalance during the sync phase sends everyone back to join', async () =
   const world = await GroupWorld.start();
   const a = world.join({ version: 3 });
   const b = world.join({ version: 3 });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [, follower] = await Promise.all([a, b]);
   const waiting = world.sync(follower.memberId, 1);
   void world.join({ version: 3 });
@@ -207,12 +207,12 @@ test('a member that subscribes to something else starts a rebalance', async () =
 test('silence costs a member its place, and a group its last member', async () => {
   const world = await GroupWorld.start();
   const { ids, generation } = await world.stableGroup(2);
-  await world.clock.advance(9_000);
+  await world.clock.advanceAndIdle(9_000);
   assert.equal(world.heartbeat(ids[0], generation), 'NONE');
-  await world.clock.advance(1_000);
+  await world.clock.advanceAndIdle(1_000);
   assert.equal(world.heartbeat(ids[1], generation), 'UNKNOWN_MEMBER_ID');
   assert.equal(world.heartbeat(ids[0], generation), 'REBALANCE_IN_PROGRESS');
-  await world.clock.advance(10_000);
+  await world.clock.advanceAndIdle(10_000);
   assert.equal(world.state(), 'Empty');
   assert.equal(world.heartbeat(ids[0], generation), 'UNKNOWN_MEMBER_ID');
 });
@@ -226,9 +226,9 @@ test('who does not join again in time is dropped', async () => {
     sessionTimeoutMs: 30_000,
     protocols: [{ name: 'range', metadata: subscriptionTo('other') }],
   });
-  await world.clock.advance(7_999);
+  await world.clock.advanceAndIdle(7_999);
   assert.equal(world.state(), 'PreparingRebalance');
-  await world.clock.advance(1);
+  await world.clock.advanceAndIdle(1);
   const { leader, members } = await again;
   assert.equal(leader, ids[1]);
   assert.equal(members.length, 1);
@@ -240,11 +240,11 @@ test('who never asks for its assignment is dropped, and the others join again', 
   const slow = { version: 3, rebalanceTimeoutMs: 8_000, sessionTimeoutMs: 30_000 };
   const a = world.join(slow);
   const b = world.join(slow);
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [leader, follower] = await Promise.all([a, b]);
   await world.sync(leader.memberId, 1);
   assert.equal(world.state(), 'Stable');
-  await world.clock.advance(8_000);
+  await world.clock.advanceAndIdle(8_000);
   assert.equal(world.heartbeat(leader.memberId, 1), 'REBALANCE_IN_PROGRESS');
   assert.equal(world.heartbeat(follower.memberId, 1), 'UNKNOWN_MEMBER_ID');
 });
@@ -254,10 +254,10 @@ test('a leader that never assigns is dropped, and whoever waits for it joins aga
   const slow = { version: 3, rebalanceTimeoutMs: 8_000, sessionTimeoutMs: 30_000 };
   const a = world.join(slow);
   const b = world.join(slow);
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [, follower] = await Promise.all([a, b]);
   const waiting = world.sync(follower.memberId, 1);
-  await world.clock.advance(8_000);
+  await world.clock.advanceAndIdle(8_000);
   assert.equal((await waiting).errorCode, 'REBALANCE_IN_PROGRESS');
   const again = await world.join({ ...slow, memberId: follower.memberId });
   assert.deepEqual([again.leader, again.generationId], [follower.memberId, 2]);
@@ -267,7 +267,7 @@ test('a new member that waits for others is given five minutes', async () => {
   const world = await GroupWorld.start();
   await world.stableGroup(1, { rebalanceTimeoutMs: 600_000, sessionTimeoutMs: 1_800_000 });
   const newcomer = await world.enter();
-  await world.clock.advance(300_000);
+  await world.clock.advanceAndIdle(300_000);
   assert.equal((await newcomer.joined).errorCode, 'UNKNOWN_MEMBER_ID');
 });
 
@@ -315,9 +315,9 @@ test('an id that is still on its way back holds up the others’ join, until its
   const { ids } = await world.stableGroup(1);
   await world.join();
   const joined = world.join({ memberId: ids[0], sessionTimeoutMs: 30_000 });
-  await world.clock.advance(9_999);
+  await world.clock.advanceAndIdle(9_999);
   assert.equal(world.state(), 'PreparingRebalance');
-  await world.clock.advance(1);
+  await world.clock.advanceAndIdle(1);
   assert.equal((await joined).errorCode, 'NONE');
 });
 

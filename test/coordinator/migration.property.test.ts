@@ -1,11 +1,11 @@
 /** Whatever members of both protocols do in one group, and disks and restarts: nobody shares a partition, no commit is lost, nobody is stuck. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { idle } from '../base/fake-clock.js';
 import { fc } from '../property.js';
 import { ClassicClient } from './classic-client.js';
 import { ConsumerClient } from './consumer-client.js';
 import { GROUP, GroupWorld } from './group-world.js';
-import { idle } from './stepping-clock.js';
 
 type Client = ClassicClient | ConsumerClient;
 
@@ -98,7 +98,7 @@ class Stage {
         await idle();
         return;
       case 'pass':
-        await world.clock.advance(action.ms);
+        await world.clock.advanceAndIdle(action.ms);
         return;
       case 'fail':
         world.log().failures.push({ kind: action.how, error: 'NOT_ENOUGH_REPLICAS' });
@@ -110,7 +110,7 @@ class Stage {
       }
       case 'everyone':
         for (const each of this.running) await step(each);
-        await world.clock.advance(3_000);
+        await world.clock.advanceAndIdle(3_000);
         return;
       case 'restart':
         await idle();

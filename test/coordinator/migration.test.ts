@@ -1,10 +1,10 @@
 /** Groups that go from one protocol to the other while members are in them, rule by rule. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { idle } from '../base/fake-clock.js';
 import { ClassicClient } from './classic-client.js';
 import { ConsumerClient, heartbeat } from './consumer-client.js';
 import { GROUP, GroupWorld, subscriptionTo } from './group-world.js';
-import { idle } from './stepping-clock.js';
 
 const POLICY = 'group.consumer.migration.policy';
 
@@ -18,7 +18,7 @@ async function live(world: GroupWorld, clients: readonly Client[], rounds = 1): 
       else void client.step();
       await idle();
     }
-    await world.clock.advance(3_000);
+    await world.clock.advanceAndIdle(3_000);
   }
 }
 

@@ -74,7 +74,7 @@ test('a commit is a sign of life', async () => {
   const world = await GroupWorld.start();
   const { ids, generation } = await world.stableGroup(1);
   for (let i = 0; i < 5; i++) {
-    await world.clock.advance(9_000);
+    await world.clock.advanceAndIdle(9_000);
     await world.commit(i, { memberId: ids[0], generationIdOrMemberEpoch: generation });
   }
   assert.equal(world.heartbeat(ids[0], generation), 'NONE');
@@ -142,7 +142,7 @@ test('what is fetched is on disk', async () => {
   const fetch = world.committed().finally(() => {
     fetched = true;
   });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   assert.equal(fetched, false);
   open();
   assert.equal(await commit, 'NONE');
@@ -158,9 +158,9 @@ test('commits that come together are one append', async () => {
     open = resolve;
   });
   const first = world.commit(1);
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const more = Array.from({ length: 20 }, (_, i) => world.commit(i));
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   open();
   await Promise.all([first, ...more]);
   assert.deepEqual(world.log().appendSizes, [100, 1, 20]);
@@ -199,7 +199,7 @@ test('offsets of topics that nobody reads can be deleted', async () => {
 test('groups that are no consumers must be empty for that', async () => {
   const world = await GroupWorld.start();
   const joining = world.join({ version: 3, groupId: 'connect', protocolType: 'connect' });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   await joining;
   const { errorCode } = await world.groups.deleteOffsets({ groupId: 'connect', topics: [] });
   assert.equal(errorCode, 'NON_EMPTY_GROUP');
@@ -231,11 +231,11 @@ test('offsets of a topic that was deleted, or made anew, while nobody looked are
 test('offsets without a group grow old from their commit', async () => {
   const world = await GroupWorld.start({ 'offsets.retention.minutes': '60' });
   await world.commit(1);
-  await world.clock.advance(50 * MINUTE_MS);
+  await world.clock.advanceAndIdle(50 * MINUTE_MS);
   await world.commit(2, { topics: [topicToCommit('logs', 1, 2)] });
-  await world.clock.advance(20 * MINUTE_MS);
+  await world.clock.advanceAndIdle(20 * MINUTE_MS);
   assert.deepEqual([await world.committed('logs', 0), await world.committed('logs', 1)], [-1, 2]);
-  await world.clock.advance(60 * MINUTE_MS);
+  await world.clock.advanceAndIdle(60 * MINUTE_MS);
   assert.equal(world.state(), 'Dead');
   await world.restart();
   assert.equal(world.state(), 'Dead');
@@ -246,16 +246,16 @@ test('an empty group’s offsets grow old from when it became empty, also over a
   const { ids, generation } = await world.stableGroup(1, { sessionTimeoutMs: 1_800_000 });
   await world.commit(1, { memberId: ids[0], generationIdOrMemberEpoch: generation });
   for (let i = 0; i < 5; i++) {
-    await world.clock.advance(25 * MINUTE_MS);
+    await world.clock.advanceAndIdle(25 * MINUTE_MS);
     world.heartbeat(ids[0], generation);
   }
   assert.equal(await world.committed(), 1);
   await world.leave(ids[0]);
-  await world.clock.advance(30 * MINUTE_MS);
+  await world.clock.advanceAndIdle(30 * MINUTE_MS);
   await world.restart();
-  await world.clock.advance(20 * MINUTE_MS);
+  await world.clock.advanceAndIdle(20 * MINUTE_MS);
   assert.equal(await world.committed(), 1);
-  await world.clock.advance(20 * MINUTE_MS);
+  await world.clock.advanceAndIdle(20 * MINUTE_MS);
   assert.equal(await world.committed(), -1);
   assert.equal(world.state(), 'Dead');
 });
@@ -272,11 +272,11 @@ test('so do those of an empty consumer group; while it has members, those of top
   await beatAll([member], 125, MINUTE_MS / 2);
   assert.deepEqual([await world.committed('logs'), await world.committed('other')], [1, -1]);
   await member.leave();
-  await world.clock.advance(30 * MINUTE_MS);
+  await world.clock.advanceAndIdle(30 * MINUTE_MS);
   await world.restart();
-  await world.clock.advance(20 * MINUTE_MS);
+  await world.clock.advanceAndIdle(20 * MINUTE_MS);
   assert.equal(await world.committed(), 1);
-  await world.clock.advance(20 * MINUTE_MS);
+  await world.clock.advanceAndIdle(20 * MINUTE_MS);
   assert.equal(await world.committed(), -1);
   await world.restart();
   assert.deepEqual(world.groups.list([], []).groups, []);
@@ -288,7 +288,7 @@ test('a stable group loses only old offsets of topics that it does not read', as
   const member = { memberId: ids[0], generationIdOrMemberEpoch: generation };
   await world.commit(1, { ...member, topics: [topicToCommit('logs', 0, 1), topicToCommit('other', 0, 1)] });
   for (let i = 0; i < 4; i++) {
-    await world.clock.advance(25 * MINUTE_MS);
+    await world.clock.advanceAndIdle(25 * MINUTE_MS);
     world.heartbeat(ids[0], generation);
   }
   assert.deepEqual([await world.committed('logs'), await world.committed('other')], [1, -1]);
@@ -299,7 +299,7 @@ test('a client of old may say how long its offsets are kept', async () => {
   await world.commit(1, { retentionTimeMs: 5 * MINUTE_MS });
   await world.restart();
   assert.equal(await world.committed(), 1);
-  await world.clock.advance(10 * MINUTE_MS);
+  await world.clock.advanceAndIdle(10 * MINUTE_MS);
   assert.equal(await world.committed(), -1);
 });
 

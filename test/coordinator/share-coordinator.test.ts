@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ACCEPT, REJECT, RELEASE, RENEW } from '../../src/coordinator/share/share-window.js';
 import type { PartitionHandle } from '../../src/partition/partitions.js';
+import { idle } from '../base/fake-clock.js';
 import { GROUP, ShareWorld } from './share-world.js';
-import { idle } from './stepping-clock.js';
 
 test('members get different records, whole batches at a time or never more than they ask for', async () => {
   const world = await ShareWorld.start();
@@ -47,13 +47,13 @@ test('who takes too long loses what it has; who renews keeps it', async () => {
   world.produce(10);
   const [a, b] = [world.open('a'), world.open('b')];
   await world.fetch(a);
-  await world.clock.advance(20_000);
+  await world.clock.advanceAndIdle(20_000);
   assert.equal(await world.say(a, 0, 4, RENEW), 'NONE');
-  await world.clock.advance(10_000);
+  await world.clock.advanceAndIdle(10_000);
   assert.equal(await world.fetch(b), '0:5-9×2');
   assert.equal(await world.say(a, 5, 9, ACCEPT), 'INVALID_RECORD_STATE');
   assert.equal(await world.say(a, 0, 4, ACCEPT), 'NONE');
-  await world.clock.advance(30_000);
+  await world.clock.advanceAndIdle(30_000);
   assert.equal(await world.fetch(a), '0:5-9×3');
   world.groupConfig.set('share.renew.acknowledge.enable', 'false');
   assert.equal(await world.say(a, 5, 9, RENEW), 'INVALID_REQUEST');
@@ -90,15 +90,15 @@ test('a fetch waits for records that come, and for those that come back', async 
   const world = await ShareWorld.start();
   const [a, b] = [world.open('a'), world.open('b')];
   const first = world.fetch(a, { waitMs: 60_000 });
-  await world.clock.advance(1000);
+  await world.clock.advanceAndIdle(1000);
   world.produce(5);
   assert.equal(await first, '0:0-4×1');
   const second = world.fetch(b, { waitMs: 60_000 });
-  await world.clock.advance(1000);
+  await world.clock.advanceAndIdle(1000);
   await world.say(a, 1, 1, RELEASE);
   assert.equal(await second, '0:1-1×2');
   const third = world.fetch(b, { waitMs: 500 });
-  await world.clock.advance(500);
+  await world.clock.advanceAndIdle(500);
   assert.equal(await third, '');
 });
 
@@ -110,14 +110,14 @@ test('too few bytes are waited over, and given when the time is up', async () =>
   const fetching = world.fetch(a, { bytesMin: 60, waitMs: 1000 }).then((acquired) => {
     given = acquired;
   });
-  await world.clock.advance(600);
+  await world.clock.advanceAndIdle(600);
   assert.equal(given, null);
-  await world.clock.advance(400);
+  await world.clock.advanceAndIdle(400);
   await fetching;
   assert.equal(given, '0:0-1×1');
   world.produce(3);
   const enough = world.fetch(a, { bytesMin: 60, waitMs: 60_000 });
-  await world.clock.advance(1);
+  await world.clock.advanceAndIdle(1);
   world.produce(3);
   assert.equal(await enough, '0:2-7×1');
 });
@@ -240,8 +240,8 @@ test('old state is deleted from the log where newer has replaced it', async () =
     if (offset % 500 === 0) await world.fetch(a);
     await world.say(a, offset, offset, ACCEPT);
   }
-  await world.clock.advance(300_000);
-  await world.clock.advance(300_000);
+  await world.clock.advanceAndIdle(300_000);
+  await world.clock.advanceAndIdle(300_000);
   assert.ok(world.deleted.length > 0);
   const { partition, offset } = world.deleted[world.deleted.length - 1];
   // What is left must tell all of it.
@@ -267,7 +267,7 @@ test('what replaces old state is on disk before that is deleted', async () => {
   world.logs[0].gate = new Promise((resolve) => {
     open = resolve;
   });
-  for (let i = 0; i < 3; i++) await world.clock.advance(300_000);
+  for (let i = 0; i < 3; i++) await world.clock.advanceAndIdle(300_000);
   const needed = world.logs[0].records.findIndex(({ key }) => key !== null && key.readInt32BE(key.length - 4) === 1);
   for (const { offset } of world.deleted) assert.ok(offset <= needed, `${offset} is beyond ${needed}`);
   open();

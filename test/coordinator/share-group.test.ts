@@ -80,9 +80,9 @@ test('who leaves is out at once, who is silent after the session; the others tak
   await join(world, 'b');
   await join(world, 'c');
   assert.equal((await beat(world, { memberId: 'b', memberEpoch: -1 })).errorCode, 'NONE');
-  await world.clock.advance(30_000);
+  await world.clock.advanceAndIdle(30_000);
   await beat(world, { memberId: 'a', memberEpoch: 1 });
-  await world.clock.advance(30_000);
+  await world.clock.advanceAndIdle(30_000);
   assert.equal((await beat(world, { memberId: 'c', memberEpoch: 3 })).errorCode, 'UNKNOWN_MEMBER_ID');
   const { memberEpoch } = await beat(world, { memberId: 'a', memberEpoch: described(world).groupEpoch - 1 });
   assert.deepEqual(described(world).has, [`a@${memberEpoch} logs:0,1,2,3`]);
@@ -116,7 +116,7 @@ test('a new coordinator over the same log knows the group; what is deleted is go
   await world.restart();
   assert.deepEqual(described(world), before);
   assert.equal(await world.groups.deleteGroup(GROUP), 'NON_EMPTY_GROUP');
-  await world.clock.advance(46_000);
+  await world.clock.advanceAndIdle(46_000);
   assert.equal(described(world).groupState, 'Empty');
   assert.equal(await world.groups.deleteGroup(GROUP), 'NONE');
   assert.equal(world.groups.describeShareGroup(GROUP).errorCode, 'GROUP_ID_NOT_FOUND');

@@ -9,8 +9,8 @@ import { SHARE_STATE_TOPIC } from '../../src/metadata/internal-topics.js';
 import type { Topic } from '../../src/metadata/topic.js';
 import type { PartitionHandle } from '../../src/partition/partitions.js';
 import { Purgatory } from '../../src/partition/purgatory.js';
+import { FakeClock, idle } from '../base/fake-clock.js';
 import { OffsetsLog } from './offsets-log.js';
-import { idle, SteppingClock } from './stepping-clock.js';
 
 export const GROUP = 'queue';
 const STATE_PARTITIONS = 4;
@@ -19,7 +19,7 @@ const BATCH = 5;
 
 /** One topic of two partitions, and a disk that outlives its coordinator. */
 export class ShareWorld {
-  readonly clock = new SteppingClock();
+  readonly clock = new FakeClock();
   readonly logs = Array.from({ length: STATE_PARTITIONS }, () => new OffsetsLog());
   readonly handles: { topic: string; topicId: Uuid; index: number; state: string; traffic: object }[];
   /** Of each record. */

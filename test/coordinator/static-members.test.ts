@@ -5,7 +5,7 @@ import { GroupWorld, subscriptionTo } from './group-world.js';
 
 async function stableStatics(world: GroupWorld, ...instances: string[]) {
   const joining = instances.map((groupInstanceId) => world.join({ groupInstanceId }));
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const joined = await Promise.all(joining);
   const assignments = Object.fromEntries(joined.map(({ memberId }, i) => [memberId, `part ${i}`]));
   await Promise.all(
@@ -64,7 +64,7 @@ test('coming back with another protocol first rebalances where that changes the 
   const world = await GroupWorld.start();
   const both = ['range', 'sticky'].map((name) => ({ name, metadata: subscriptionTo('logs') }));
   const joining = world.join({ groupInstanceId: 'one', protocols: both });
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const { memberId } = await joining;
   await world.sync(memberId, 1, {}, 'one');
   const back = await world.join({ groupInstanceId: 'one', protocols: [...both].reverse() });
@@ -74,7 +74,7 @@ test('coming back with another protocol first rebalances where that changes the 
 test('coming back while others wait for their assignment starts over', async () => {
   const world = await GroupWorld.start();
   const joining = [world.join({ groupInstanceId: 'one' }), world.join({ groupInstanceId: 'two' })];
-  await world.clock.advance(0);
+  await world.clock.advanceAndIdle(0);
   const [, two] = await Promise.all(joining);
   const waiting = world.sync(two.memberId, 1, {}, 'two');
   const back = world.join({ groupInstanceId: 'one' });
@@ -89,7 +89,7 @@ test('a join under the old id that still waits is fenced', async () => {
   const first = world.join({ groupInstanceId: 'one' });
   const second = world.join({ groupInstanceId: 'one' });
   assert.equal((await first).errorCode, 'FENCED_INSTANCE_ID');
-  await world.clock.advance(3_000);
+  await world.clock.advanceAndIdle(3_000);
   const { errorCode, members } = await second;
   assert.equal(errorCode, 'NONE');
   assert.equal(members.length, 1);
@@ -100,7 +100,7 @@ test('a static member that misses a rebalance stays in the group until its sessi
   const [one, two] = await stableStatics(world, 'one', 'two');
   const keepAlive = async (ms: number) => {
     for (let at = 0; at < ms; at += 5_000) {
-      await world.clock.advance(5_000);
+      await world.clock.advanceAndIdle(5_000);
       world.heartbeat(two, 1, 'two');
     }
   };

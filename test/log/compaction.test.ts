@@ -1,4 +1,5 @@
 /** What compaction leaves of a log, what it does not touch, and what keeps it from a log that it would harm. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LogConfig } from '../../src/config/log-config.js';
@@ -13,8 +14,9 @@ import {
   lastOffsetOf,
   recordsCountOf,
 } from '../../src/record/record-batch.js';
+import { FakeClock } from '../base/fake-clock.js';
 import { FakeFileSystem, systemError } from './fake-file-system.js';
-import { AMPLE_MEMORY, compact, DIRECTORY, flush, handClock, openLog, readAll, stage, testConfig } from './testbed.js';
+import { AMPLE_MEMORY, compact, DIRECTORY, flush, openLog, readAll, stage, testConfig } from './testbed.js';
 
 const config: Partial<LogConfig> = { compacted: true, deleted: false, segmentBytesMax: 100_000 };
 const NOW_MS = 1_700_000_000_000;
@@ -213,7 +215,7 @@ describe('a compacted log', () => {
 
   it('keeps its segments as old as they were', () => {
     const files = new FakeFileSystem();
-    const clock = handClock();
+    const clock = new FakeClock();
     let log = openLog(files, { config, clock });
     for (const word of ['a1', 'a2', 'a3']) {
       files.nowMs += 1000;

@@ -1,4 +1,5 @@
 /** A partition log on a fake disk, with the few things that every test of it does: append, flush, read back, open again. */
+
 import type { Clock } from '../../src/base/clock.js';
 import type { CompactionMemory, CompactionOutcome } from '../../src/base/compaction-plan.js';
 import { silentLogger } from '../../src/base/logger.js';
@@ -11,6 +12,7 @@ import { OpenFiles } from '../../src/log/open-files.js';
 import { PartitionLog } from '../../src/log/partition-log.js';
 import { decodeRecords, encodeBatch, iterateBatches, type LogRecord } from '../../src/record/record.js';
 import { computeCrc, crcOf, lastOffsetOf } from '../../src/record/record-batch.js';
+import { FakeClock } from '../base/fake-clock.js';
 
 export const TOPIC_ID = 'q83vEjRWeJCrze8SNFZ4kA';
 export const DIRECTORY = '/data/logs-0';
@@ -50,22 +52,6 @@ export const testConfig: LogConfig = {
   producerIdExpirationMs: 86_400_000,
 };
 
-export interface HandClock extends Clock {
-  advance(ms: number): void;
-}
-
-export function handClock(startMs = 1_700_000_000_000): HandClock {
-  let nowMs = startMs;
-  return {
-    nowMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    after: () => ({ cancel() {} }),
-    advance(ms) {
-      nowMs += ms;
-    },
-  };
-}
-
 export interface OpenOptions {
   readonly config?: Partial<LogConfig>;
   readonly clean?: boolean;
@@ -83,7 +69,7 @@ export interface OpenOptions {
 export function openLog(files: FileSystem, options: OpenOptions = {}): PartitionLog {
   const log = PartitionLog.open({
     files,
-    clock: options.clock ?? handClock(),
+    clock: options.clock ?? new FakeClock(),
     openFiles: options.openFiles ?? new OpenFiles(files, 64),
     log: silentLogger,
     directory: options.directory ?? DIRECTORY,

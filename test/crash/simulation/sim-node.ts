@@ -16,9 +16,9 @@ import { BATCH_HEADER_BYTES } from '../../../src/record/batch-layout.js';
 import { decodeRecords } from '../../../src/record/record.js';
 import { baseOffsetOf, computeCrc, crcOf, lastOffsetOf, sizeOf } from '../../../src/record/record-batch.js';
 import type { ShardNotice, ShardReply } from '../../../src/ring/completions.js';
+import { FakeClock } from '../../base/fake-clock.js';
 import type { Random } from '../../history/good-history.js';
 import { PowerCut } from '../../log/fake-file-system.js';
-import { HandClock } from './hand-clock.js';
 import { PartitionModel, type SentBatch, type SimProducer } from './partition-model.js';
 import { type SimDisk, ThreadDeath } from './sim-disk.js';
 import { SimPartition } from './sim-partition.js';
@@ -45,7 +45,7 @@ export interface SimTopic {
 
 export class SimNode {
   readonly partitions: SimPartition[] = [];
-  readonly clock = new HandClock();
+  readonly clock = new FakeClock();
   life = 0;
   private shards: SimShard[] = [];
   private slots: number[] = [];
