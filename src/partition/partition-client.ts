@@ -136,6 +136,7 @@ export class PartitionClient implements Partitions {
     this.preparations = new Preparations({
       clock: options.clock,
       logger: options.logger,
+      threads: options.shards,
       prepare: (job) => options.sideJobs.prepare(job),
       append: (entry, batch, done) => this.pool.link(entry.shard).append(entry.slot, true, batch, done),
       onRelieved: () => this.relieve(),

@@ -3,14 +3,18 @@
  * compressed, and those that the topic wants compressed otherwise. Main thread.
  *
  * ```
- *  append  ──►  in order, per partition  ──►  one job at a time: all that waits, up to a MiB  ──►  ring
- *               │                               └ side-job pool: unfold, check, compress
+ *  append  ──►  in order, per partition  ──►  a thread's slab: all that waits, up to a MiB  ──►  ring
+ *               │                             └ side-job pool: unfold, check, compress, in place
  *               └ what needs none of that waits behind what does: nobody's batches overtake each other
  * ```
+ *
+ * Slabs are shared memory and used again: what crosses the threads are verdicts, and batches only where they have grown.
  */
+import fastq, { type queueAsPromised } from 'fastq';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import { needsPreparation, type PreparationJob, type PreparedBatch } from '../record/batch-preparation.js';
+import { needsPreparation, type PreparationJob, type PreparationOutcome } from '../record/batch-preparation.js';
+import { Slabs } from '../ring/slabs.js';
 import type { PartitionEntry } from './partition-entry.js';
 import type { AppendResult } from './partitions.js';
 
@@ -26,7 +30,9 @@ type AppendDone = (result: AppendResult) => void;
 export interface PreparationParts {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly prepare: (job: PreparationJob) => Promise<PreparedBatch[]>;
+  /** How many jobs may be under way: however many partitions ask, the pool's other threads are left to others. */
+  readonly threads: number;
+  readonly prepare: (job: PreparationJob) => Promise<PreparationOutcome[]>;
   readonly append: (entry: PartitionEntry, batch: Uint8Array, done: AppendDone) => void;
   /** Less waits than before. */
   readonly onRelieved: () => void;
@@ -40,11 +46,16 @@ interface Waiting {
 
 export class Preparations {
   private readonly queues = new Map<PartitionEntry, { waiting: Waiting[]; readonly emptied: Promise<void> }>();
+  /** Partitions take turns. */
+  private readonly turns: queueAsPromised<PartitionEntry, void>;
+  private readonly slabs = new Slabs(JOB_BYTES_MAX);
   private waitingBytes = 0;
   private held = false;
   private closing = false;
 
-  constructor(private readonly parts: PreparationParts) {}
+  constructor(private readonly parts: PreparationParts) {
+    this.turns = fastq.promise<this, PartitionEntry, void>(this, (entry) => this.takeTurn(entry), parts.threads);
+  }
 
   /** True while so much waits that no more should be read from sockets. */
   get congested(): boolean {
@@ -56,11 +67,15 @@ export class Preparations {
     const queue = this.queues.get(entry);
     const needed = needsPreparation(batch, entry.spec.config);
     if (queue === undefined && !needed) return false;
-    if (this.closing || this.waitingBytes + batch.length > WAITING_BYTES_MAX) {
+    if (this.closing) {
+      done(refused(CLOSING.error, CLOSING.message));
+      return true;
+    }
+    if (this.waitingBytes + batch.length > WAITING_BYTES_MAX) {
       done(refused('NOT_ENOUGH_REPLICAS', 'more is being produced than can be compressed anew; retry'));
       return true;
     }
-    const item = { batch: Uint8Array.from(batch), needed, done };
+    const item = { batch: new Uint8Array(batch), needed, done };
     this.waitingBytes += batch.length;
     this.held ||= this.waitingBytes >= WAITING_BYTES_HELD;
     if (queue !== undefined) {
@@ -81,57 +96,77 @@ export class Preparations {
 
   private async empty(entry: PartitionEntry): Promise<void> {
     const queue = this.queues.get(entry) as { waiting: Waiting[] };
-    while (queue.waiting.length > 0) {
-      const turn = queue.waiting.splice(0, turnLength(queue.waiting));
-      const prepared = this.closing ? turn.map(() => CLOSING) : await this.prepare(entry, turn);
-      for (let i = 0; i < turn.length; i++) this.handOn(entry, turn[i], prepared[i]);
-    }
+    while (queue.waiting.length > 0) await this.turns.push(entry);
     this.queues.delete(entry);
   }
 
-  /** One outcome for each of the turn's batches. */
-  private async prepare(entry: PartitionEntry, turn: readonly Waiting[]): Promise<PreparedBatch[]> {
-    const { clock, logger } = this.parts;
+  private async takeTurn(entry: PartitionEntry): Promise<void> {
+    const { waiting } = this.queues.get(entry) as { waiting: Waiting[] };
+    const turn = waiting.splice(0, turnLength(waiting));
     const needed = turn.filter((item) => item.needed).map(({ batch }) => batch);
-    const lengths = needed.map(({ length }) => length);
-    let prepared: PreparedBatch[] = [];
-    if (needed.length > 0) {
-      try {
-        const bytes = Buffer.concat(needed);
-        prepared = await this.parts.prepare({ rules: entry.spec.config, nowMs: clock.nowMs(), bytes, lengths });
-      } catch (error) {
-        const { topic, index } = entry;
-        logger.error({ topic, partition: index, err: error }, 'batches could not be prepared for their topic');
-        prepared = needed.map(() => FAILED);
-      }
-    }
+    const bytes = needed.reduce((sum, { length }) => sum + length, 0);
+    const slab = this.slabs.take(bytes);
+    const outcomes = await this.prepare(entry, needed, new Uint8Array(slab, 0, bytes));
     let next = 0;
-    return turn.map((item) => (item.needed ? prepared[next++] : { ...AS_IT_IS, batch: item.batch }));
+    let at = 0;
+    for (const item of turn) {
+      if (!item.needed) {
+        this.handOn(entry, item, AS_IT_IS, item.batch);
+        continue;
+      }
+      const outcome = outcomes[next++];
+      this.handOn(entry, item, outcome, outcome.grown ?? new Uint8Array(slab, at, outcome.length));
+      at += item.batch.length;
+    }
+    // Appending has copied what was in it.
+    this.slabs.giveBack(slab);
   }
 
-  private handOn(entry: PartitionEntry, { batch: sent, done }: Waiting, prepared: PreparedBatch): void {
+  /** One outcome for each of the batches, which end up in `slab`. */
+  private async prepare(
+    entry: PartitionEntry,
+    batches: readonly Uint8Array[],
+    slab: Uint8Array,
+  ): Promise<readonly PreparationOutcome[]> {
+    const { clock, logger } = this.parts;
+    if (this.closing) return batches.map(() => CLOSING);
+    if (batches.length === 0) return [];
+    let at = 0;
+    for (const batch of batches) {
+      slab.set(batch, at);
+      at += batch.length;
+    }
+    try {
+      const lengths = batches.map(({ length }) => length);
+      return await this.parts.prepare({ rules: entry.spec.config, nowMs: clock.nowMs(), bytes: slab, lengths });
+    } catch (error) {
+      const { topic, index } = entry;
+      logger.error({ topic, partition: index, err: error }, 'batches could not be prepared for their topic');
+      return batches.map(() => FAILED);
+    }
+  }
+
+  private handOn(entry: PartitionEntry, { batch: sent, done }: Waiting, outcome: Refusal, batch: Uint8Array): void {
     this.waitingBytes -= sent.length;
     if (this.held && this.waitingBytes <= WAITING_BYTES_HELD / 2) {
       this.held = false;
       this.parts.onRelieved();
     }
-    const { error, message, recordErrors, batch } = prepared;
-    if (batch === null) done({ ...refused(error, message), recordErrors: recordErrors ?? undefined });
+    const { error, message, recordErrors } = outcome;
+    if (error !== 'NONE') done({ ...refused(error, message), recordErrors: recordErrors ?? undefined });
     // Its slot may be another partition's by now.
     else if (entry.state === 'removed') done(refused('UNKNOWN_TOPIC_OR_PARTITION', null));
     else this.parts.append(entry, batch, done);
   }
 }
 
-const AS_IT_IS = { error: 'NONE', message: null, recordErrors: null } as const;
-const CLOSING: PreparedBatch = {
-  ...AS_IT_IS,
-  error: 'NOT_LEADER_OR_FOLLOWER',
-  message: 'the broker stops',
-  batch: null,
-};
+type Refusal = Pick<PreparationOutcome, 'error' | 'message' | 'recordErrors'>;
+
+const AS_IT_IS: Refusal = { error: 'NONE', message: null, recordErrors: null };
+const NOTHING = { recordErrors: null, length: 0, grown: null } as const;
+const CLOSING: PreparationOutcome = { ...NOTHING, error: 'NOT_LEADER_OR_FOLLOWER', message: 'the broker stops' };
 /** A defect of ours, or no memory: Apache Kafka's word for what it did not foresee. */
-const FAILED: PreparedBatch = { ...AS_IT_IS, error: 'UNKNOWN_SERVER_ERROR', batch: null };
+const FAILED: PreparationOutcome = { ...NOTHING, error: 'UNKNOWN_SERVER_ERROR', message: null };
 
 /** How many of those that wait are done together. */
 function turnLength(waiting: readonly Waiting[]): number {

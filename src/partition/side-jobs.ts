@@ -5,11 +5,10 @@
  * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
  * apart from its neighbours when it dies.
  */
-import fastq from 'fastq';
 import type { Piscina } from 'piscina';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
-import type { PreparationJob, PreparedBatch } from '../record/batch-preparation.js';
+import type { PreparationJob, PreparationOutcome } from '../record/batch-preparation.js';
 import type { HandoverMemory } from '../ring/handover.js';
 
 export interface SideJobs {
@@ -26,7 +25,7 @@ export interface SideJobs {
   /** Null where the handover was stopped; rejects where the log cannot be compacted. */
   compact(job: CompactionJob, handover: HandoverMemory): Promise<CompactionOutcome | null>;
   /** One outcome for each batch of the job, in order. */
-  prepare(job: PreparationJob): Promise<PreparedBatch[]>;
+  prepare(job: PreparationJob): Promise<PreparationOutcome[]>;
   close(): Promise<void>;
 }
 
@@ -60,11 +59,6 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logg
       return false;
     }
   };
-  // However many partitions ask, threads are left for those who wait for a disk.
-  const preparing = fastq.promise<unknown, PreparationJob, PreparedBatch[]>(async (job) => {
-    pool ??= open();
-    return (await pool).run(job, { name: 'runPreparation' });
-  }, threads.preparing);
   return {
     async readAhead(path, position, length) {
       await run({ kind: 'readAhead', path, position, length }, 'could not read ahead');
@@ -82,7 +76,10 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logg
       pool ??= open();
       return (await pool).run({ job, handover }, { name: 'runCompactionJob', transferList: [handover.port] });
     },
-    prepare: (job) => preparing.push(job),
+    async prepare(job) {
+      pool ??= open();
+      return (await pool).run(job, { name: 'runPreparation' });
+    },
     close: async () => {
       await (await pool)?.close();
     },

@@ -17,7 +17,7 @@ export interface PreparationRules extends BatchRules {
   readonly compressionLevel: number;
 }
 
-/** Batches of one partition, in order, one behind the other. */
+/** Batches of one partition, in order, one behind the other, in memory that both threads see. */
 export interface PreparationJob {
   readonly rules: PreparationRules;
   readonly nowMs: number;
@@ -33,6 +33,17 @@ export interface PreparedBatch {
   readonly batch: Uint8Array | null;
 }
 
+/** What became of one batch of a job. */
+export interface PreparationOutcome {
+  readonly error: ErrorName;
+  readonly message: string | null;
+  readonly recordErrors: readonly RecordError[] | null;
+  /** The batch's bytes, where they were; 0 on error. */
+  readonly length: number;
+  /** The batch, where it has become too large for that. */
+  readonly grown: Uint8Array | null;
+}
+
 /** True where a shard must not get the batch as it is. One that is no batch may go on: the shard says what is wrong with it. */
 export function needsPreparation(batch: Uint8Array, rules: PreparationRules): boolean {
   if (batch.length < layout.BATCH_HEADER_BYTES || magicOf(batch, 0) !== layout.MAGIC_V2) return false;
@@ -41,16 +52,21 @@ export function needsPreparation(batch: Uint8Array, rules: PreparationRules): bo
   return rules.compression !== 'producer' && codecNumber(rules.compression) !== codec;
 }
 
-export function runPreparation({ rules, nowMs, bytes, lengths }: PreparationJob): PreparedBatch[] {
+/** One outcome for each batch; each that is no larger than before is where it was. */
+export function runPreparation({ rules, nowMs, bytes, lengths }: PreparationJob): PreparationOutcome[] {
   let at = 0;
   return lengths.map((length) => {
-    const batch = bytes.subarray(at, at + length);
+    const place = bytes.subarray(at, at + length);
     at += length;
-    return prepareBatch(batch, rules, nowMs);
+    const { batch, ...verdict } = prepareBatch(place, rules, nowMs);
+    if (batch === null) return { ...verdict, length: 0, grown: null };
+    if (batch.length > length) return { ...verdict, length: batch.length, grown: batch };
+    if (batch !== place) place.set(batch);
+    return { ...verdict, length: batch.length, grown: null };
   });
 }
 
-/** One batch of a client's. What must be unfolded anyway has its records looked at, as Apache Kafka does. */
+/** One batch of a client's; it is given back itself where nothing but its header had to change. What must be unfolded anyway has its records looked at, as Apache Kafka does. */
 export function prepareBatch(batch: Uint8Array, rules: PreparationRules, nowMs: number): PreparedBatch {
   const verdict: Verdict = { message: null, recordErrors: null };
   let error = validateHeader(batch, 0, batch.length, rules, nowMs, true, verdict);
@@ -61,8 +77,7 @@ export function prepareBatch(batch: Uint8Array, rules: PreparationRules, nowMs: 
     error = validateRecords(batch, 0, batch.length, plain, 0, plain.length, rules, nowMs, true, verdict);
     if (error !== 'NONE') return { error, ...verdict, batch: null };
     if (rules.compression === 'producer' || codecNumber(rules.compression) === codec) {
-      // Of its own, not a view of the whole job: it is sent to another thread.
-      return { error, ...verdict, batch: batch.slice() };
+      return { error, ...verdict, batch };
     }
     const records = compress(rules.compression, plain, rules.compressionLevel);
     return withRecords(batch, rules.compression, records, rules.messageBytesMax);
