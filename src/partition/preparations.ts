@@ -3,17 +3,21 @@
  * compressed, and those that the topic wants compressed otherwise. Main thread.
  *
  * ```
- *  append  ──►  in order, per partition  ──►  a thread's slab: all that waits, up to a MiB  ──►  ring
+ *  append  ──►  in order, per partition  ──►  a job's slab: all that waits, up to a MiB  ──►  ring
  *               │                             └ side-job pool: unfold, check, compress, in place
  *               └ what needs none of that waits behind what does: nobody's batches overtake each other
  * ```
  *
  * Slabs are shared memory and used again: what crosses the threads are verdicts, and batches only where they have grown.
  */
-import fastq, { type queueAsPromised } from 'fastq';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import { needsPreparation, type PreparationJob, type PreparationOutcome } from '../record/batch-preparation.js';
+import {
+  failedPreparation,
+  needsPreparation,
+  type PreparationJob,
+  type PreparationOutcome,
+} from '../record/batch-preparation.js';
 import { Slabs } from '../ring/slabs.js';
 import type { PartitionEntry } from './partition-entry.js';
 import type { AppendResult } from './partitions.js';
@@ -22,7 +26,7 @@ import type { AppendResult } from './partitions.js';
 const WAITING_BYTES_HELD = 32 * 1024 * 1024;
 /** Above this batches are refused, with a code that every client retries. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
-/** One job's worth, so that partitions take turns; but at least one batch. */
+/** One job's worth, of one partition or of many; but at least one batch. */
 const JOB_BYTES_MAX = 1024 * 1024;
 
 type AppendDone = (result: AppendResult) => void;
@@ -44,18 +48,29 @@ interface Waiting {
   readonly done: AppendDone;
 }
 
+/** What one partition has in a job. */
+interface Turn {
+  readonly entry: PartitionEntry;
+  readonly items: readonly Waiting[];
+}
+
 export class Preparations {
-  private readonly queues = new Map<PartitionEntry, { waiting: Waiting[]; readonly emptied: Promise<void> }>();
-  /** Partitions take turns. */
-  private readonly turns: queueAsPromised<PartitionEntry, void>;
+  /** Of all partitions of which anything waits or is under way. */
+  private readonly queues = new Map<PartitionEntry, Waiting[]>();
+  /** Those of which nothing is under way, in the order of their turns. */
+  private readonly ready: PartitionEntry[] = [];
   private readonly slabs = new Slabs(JOB_BYTES_MAX);
+  private jobs = 0;
+  private starting = false;
+  /** Of all that has not been answered or handed on. */
   private waitingBytes = 0;
+  /** The part of it that is under way. */
+  private begunBytes = 0;
   private held = false;
   private closing = false;
+  private onIdle: (() => void) | null = null;
 
-  constructor(private readonly parts: PreparationParts) {
-    this.turns = fastq.promise<this, PartitionEntry, void>(this, (entry) => this.takeTurn(entry), parts.threads);
-  }
+  constructor(private readonly parts: PreparationParts) {}
 
   /** True while so much waits that no more should be read from sockets. */
   get congested(): boolean {
@@ -75,15 +90,15 @@ export class Preparations {
       done(refused('NOT_ENOUGH_REPLICAS', 'more is being produced than can be compressed anew; retry'));
       return true;
     }
-    const item = { batch: new Uint8Array(batch), needed, done };
     this.waitingBytes += batch.length;
     this.held ||= this.waitingBytes >= WAITING_BYTES_HELD;
+    const item = { batch: new Uint8Array(batch), needed, done };
     if (queue !== undefined) {
-      queue.waiting.push(item);
+      queue.push(item);
     } else {
-      const waiting = [item];
-      // What follows in this turn of the event loop is in the first job, too.
-      this.queues.set(entry, { waiting, emptied: Promise.resolve().then(() => this.empty(entry)) });
+      this.queues.set(entry, [item]);
+      this.ready.push(entry);
+      this.startSoon();
     }
     return true;
   }
@@ -91,68 +106,110 @@ export class Preparations {
   /** What has not been begun is refused; resolves when nothing is under way. */
   async close(): Promise<void> {
     this.closing = true;
-    await Promise.all([...this.queues.values()].map(({ emptied }) => emptied));
+    if (this.queues.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.onIdle = resolve;
+    });
   }
 
-  private async empty(entry: PartitionEntry): Promise<void> {
-    const queue = this.queues.get(entry) as { waiting: Waiting[] };
-    while (queue.waiting.length > 0) await this.turns.push(entry);
-    this.queues.delete(entry);
+  /** What follows in this turn of the event loop is in the first job, too. */
+  private startSoon(): void {
+    if (this.starting) return;
+    this.starting = true;
+    queueMicrotask(() => {
+      this.starting = false;
+      this.start();
+    });
   }
 
-  private async takeTurn(entry: PartitionEntry): Promise<void> {
-    const { waiting } = this.queues.get(entry) as { waiting: Waiting[] };
-    const turn = waiting.splice(0, turnLength(waiting));
-    const needed = turn.filter((item) => item.needed).map(({ batch }) => batch);
-    const bytes = needed.reduce((sum, { length }) => sum + length, 0);
+  private start(): void {
+    while (this.jobs < this.parts.threads && this.ready.length > 0) {
+      const turns = this.nextTurns();
+      this.jobs++;
+      void this.run(turns);
+    }
+    if (this.queues.size === 0) this.onIdle?.();
+  }
+
+  /** What waits is shared out among the threads that are free, and no partition is with two of them. */
+  private nextTurns(): Turn[] {
+    const share = (this.waitingBytes - this.begunBytes) / (this.parts.threads - this.jobs);
+    const turns: Turn[] = [];
+    let bytes = 0;
+    while (this.ready.length > 0 && (bytes === 0 || bytes < share)) {
+      const entry = this.ready[0];
+      const items = cut(this.queues.get(entry) as Waiting[], bytes);
+      if (items.length === 0) break;
+      this.ready.shift();
+      turns.push({ entry, items });
+      bytes += bytesOf(items);
+    }
+    this.begunBytes += bytes;
+    return turns;
+  }
+
+  private async run(turns: readonly Turn[]): Promise<void> {
+    const needed = turns.map(({ entry, items }) => ({ entry, items: items.filter((item) => item.needed) }));
+    const bytes = needed.reduce((sum, { items }) => sum + bytesOf(items), 0);
     const slab = this.slabs.take(bytes);
-    const outcomes = await this.prepare(entry, needed, new Uint8Array(slab, 0, bytes));
+    const outcomes = await this.prepare(needed, new Uint8Array(slab, 0, bytes));
     let next = 0;
     let at = 0;
-    for (const item of turn) {
-      if (!item.needed) {
-        this.handOn(entry, item, AS_IT_IS, item.batch);
-        continue;
+    for (const { entry, items } of turns) {
+      for (const item of items) {
+        if (!item.needed) {
+          this.handOn(entry, item, AS_IT_IS, item.batch);
+          continue;
+        }
+        const outcome = outcomes[next++];
+        this.handOn(entry, item, outcome, outcome.grown ?? new Uint8Array(slab, at, outcome.length));
+        at += item.batch.length;
       }
-      const outcome = outcomes[next++];
-      this.handOn(entry, item, outcome, outcome.grown ?? new Uint8Array(slab, at, outcome.length));
-      at += item.batch.length;
+      if (this.queues.get(entry)?.length === 0) this.queues.delete(entry);
+      else this.ready.push(entry);
     }
     // Appending has copied what was in it.
     this.slabs.giveBack(slab);
+    this.jobs--;
+    this.start();
   }
 
   /** One outcome for each of the batches, which end up in `slab`. */
-  private async prepare(
-    entry: PartitionEntry,
-    batches: readonly Uint8Array[],
-    slab: Uint8Array,
-  ): Promise<readonly PreparationOutcome[]> {
-    const { clock, logger } = this.parts;
-    if (this.closing) return batches.map(() => CLOSING);
-    if (batches.length === 0) return [];
+  private async prepare(turns: readonly Turn[], slab: Uint8Array): Promise<readonly PreparationOutcome[]> {
+    const items = turns.flatMap((turn) => turn.items);
+    if (this.closing) return items.map(() => CLOSING);
+    if (items.length === 0) return [];
     let at = 0;
-    for (const batch of batches) {
+    for (const { batch } of items) {
       slab.set(batch, at);
       at += batch.length;
     }
+    const shares = turns.map(({ entry, items: own }) => ({
+      rules: entry.spec.config,
+      lengths: own.map(({ batch }) => batch.length),
+    }));
     try {
-      const lengths = batches.map(({ length }) => length);
-      return await this.parts.prepare({ rules: entry.spec.config, nowMs: clock.nowMs(), bytes: slab, lengths });
+      return await this.parts.prepare({ shares, nowMs: this.parts.clock.nowMs(), bytes: slab });
     } catch (error) {
-      const { topic, index } = entry;
-      logger.error({ topic, partition: index, err: error }, 'batches could not be prepared for their topic');
-      return batches.map(() => FAILED);
+      return items.map(() => failedPreparation(error));
     }
   }
 
   private handOn(entry: PartitionEntry, { batch: sent, done }: Waiting, outcome: Refusal, batch: Uint8Array): void {
     this.waitingBytes -= sent.length;
+    this.begunBytes -= sent.length;
     if (this.held && this.waitingBytes <= WAITING_BYTES_HELD / 2) {
       this.held = false;
       this.parts.onRelieved();
     }
     const { error, message, recordErrors } = outcome;
+    if (error === 'UNKNOWN_SERVER_ERROR') {
+      const { topic, index } = entry;
+      this.parts.logger.error(
+        { topic, partition: index, reason: message },
+        'a batch could not be prepared for its topic',
+      );
+    }
     if (error !== 'NONE') done({ ...refused(error, message), recordErrors: recordErrors ?? undefined });
     // Its slot may be another partition's by now.
     else if (entry.state === 'removed') done(refused('UNKNOWN_TOPIC_OR_PARTITION', null));
@@ -163,19 +220,26 @@ export class Preparations {
 type Refusal = Pick<PreparationOutcome, 'error' | 'message' | 'recordErrors'>;
 
 const AS_IT_IS: Refusal = { error: 'NONE', message: null, recordErrors: null };
-const NOTHING = { recordErrors: null, length: 0, grown: null } as const;
-const CLOSING: PreparationOutcome = { ...NOTHING, error: 'NOT_LEADER_OR_FOLLOWER', message: 'the broker stops' };
-/** A defect of ours, or no memory: Apache Kafka's word for what it did not foresee. */
-const FAILED: PreparationOutcome = { ...NOTHING, error: 'UNKNOWN_SERVER_ERROR', message: null };
+const CLOSING: PreparationOutcome = {
+  error: 'NOT_LEADER_OR_FOLLOWER',
+  message: 'the broker stops',
+  recordErrors: null,
+  length: 0,
+  grown: null,
+};
 
-/** How many of those that wait are done together. */
-function turnLength(waiting: readonly Waiting[]): number {
-  let bytes = waiting[0].batch.length;
-  let count = 1;
-  while (count < waiting.length && bytes + waiting[count].batch.length <= JOB_BYTES_MAX) {
-    bytes += waiting[count++].batch.length;
+/** Takes from the front of `waiting` what there is room for behind `bytes` of a job; at least one batch where that is 0. */
+function cut(waiting: Waiting[], bytes: number): Waiting[] {
+  let count = 0;
+  for (let all = bytes; count < waiting.length; count++) {
+    all += waiting[count].batch.length;
+    if (all > JOB_BYTES_MAX && all > waiting[count].batch.length) break;
   }
-  return count;
+  return waiting.splice(0, count);
+}
+
+function bytesOf(items: readonly Waiting[]): number {
+  return items.reduce((sum, { batch }) => sum + batch.length, 0);
 }
 
 function refused(error: AppendResult['error'], message: string | null): AppendResult {

@@ -17,12 +17,17 @@ export interface PreparationRules extends BatchRules {
   readonly compressionLevel: number;
 }
 
-/** Batches of one partition, in order, one behind the other, in memory that both threads see. */
-export interface PreparationJob {
+/** Batches of one partition, in order. */
+export interface PreparationShare {
   readonly rules: PreparationRules;
-  readonly nowMs: number;
-  readonly bytes: Uint8Array;
   readonly lengths: readonly number[];
+}
+
+export interface PreparationJob {
+  readonly shares: readonly PreparationShare[];
+  readonly nowMs: number;
+  /** All batches, one behind the other, in memory that both threads see. */
+  readonly bytes: Uint8Array;
 }
 
 export interface PreparedBatch {
@@ -53,17 +58,33 @@ export function needsPreparation(batch: Uint8Array, rules: PreparationRules): bo
 }
 
 /** One outcome for each batch; each that is no larger than before is where it was. */
-export function runPreparation({ rules, nowMs, bytes, lengths }: PreparationJob): PreparationOutcome[] {
+export function runPreparation({ shares, nowMs, bytes }: PreparationJob): PreparationOutcome[] {
   let at = 0;
-  return lengths.map((length) => {
-    const place = bytes.subarray(at, at + length);
-    at += length;
+  return shares.flatMap(({ rules, lengths }) =>
+    lengths.map((length) => {
+      const place = bytes.subarray(at, at + length);
+      at += length;
+      return prepareInPlace(place, rules, nowMs);
+    }),
+  );
+}
+
+function prepareInPlace(place: Uint8Array, rules: PreparationRules, nowMs: number): PreparationOutcome {
+  try {
     const { batch, ...verdict } = prepareBatch(place, rules, nowMs);
     if (batch === null) return { ...verdict, length: 0, grown: null };
-    if (batch.length > length) return { ...verdict, length: batch.length, grown: batch };
+    if (batch.length > place.length) return { ...verdict, length: batch.length, grown: batch };
     if (batch !== place) place.set(batch);
     return { ...verdict, length: batch.length, grown: null };
-  });
+  } catch (thrown) {
+    // A defect of ours, or no memory: the batches beside this one have nothing to do with it.
+    return failedPreparation(thrown);
+  }
+}
+
+/** With Apache Kafka's word for what it did not foresee. */
+export function failedPreparation(reason: unknown): PreparationOutcome {
+  return { error: 'UNKNOWN_SERVER_ERROR', message: String(reason), recordErrors: null, length: 0, grown: null };
 }
 
 /** One batch of a client's; it is given back itself where nothing but its header had to change. What must be unfolded anyway has its records looked at, as Apache Kafka does. */

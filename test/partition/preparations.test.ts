@@ -43,7 +43,7 @@ function stage() {
     threads: THREADS,
     prepare: (job: PreparationJob) =>
       new Promise((resolve, reject) => {
-        const { lengths } = job;
+        const lengths = job.shares.flatMap((share) => share.lengths);
         jobs.push({ lengths, run: () => resolve(runPreparation(job)), fail: () => reject(new Error('no memory')) });
       }),
     append(entry, batch) {
@@ -121,6 +121,28 @@ describe('batches on their way through the side-job pool', () => {
     await runAll();
     assert.equal(appended.length, 21);
     assert.equal(decodeRecords(appended.find(({ index }) => index === 4)?.batch ?? half)[0].value?.length, 3 * MiB);
+  });
+
+  it('of many partitions go together, shared out among the threads', async () => {
+    const { take, jobs, appended, settle, runAll } = stage();
+    const entries = Array.from({ length: 16 }, (_, index) => partition(index));
+    for (const entry of entries) take(entry, batchOf('first'));
+    await settle();
+    assert.deepEqual(
+      jobs.map(({ lengths }) => lengths.length),
+      [8, 8],
+    );
+    // Partitions with something under way wait for it; the others would have their turn.
+    take(entries[0], batchOf('again'));
+    await settle();
+    assert.equal(jobs.length, THREADS);
+    await runAll();
+    const inOrder = appended.map(({ index, batch }) => [index, textOf(batch)]);
+    assert.deepEqual(
+      inOrder.slice(0, 16),
+      entries.map(({ index }) => [index, 'first']),
+    );
+    assert.deepEqual(inOrder.slice(16), [[0, 'again']]);
   });
 
   it('are passed on where they have grown', async () => {
