@@ -51,6 +51,26 @@ test('a leader that comes back leads on and skips the assignment, where it can b
   assert.deepEqual([older.skipAssignment, older.members], [false, []]);
 });
 
+test('an id that was given in a rebalance which a crash undid is asked to join again, and not fenced', async () => {
+  const world = await GroupWorld.start();
+  const [one, two] = await stableStatics(world, 'one', 'two');
+  // A newcomer makes the group rebalance, and in it the second instance is started again.
+  const newcomer = await world.enter();
+  const back = world.join({ groupInstanceId: 'two' });
+  const again = world.join({ memberId: one, groupInstanceId: 'one' });
+  await Promise.all([newcomer.joined, again]);
+  const { memberId, generationId = -1 } = await back;
+  await world.restart();
+  assert.equal((await world.sync(memberId, generationId, {}, 'two')).errorCode, 'UNKNOWN_MEMBER_ID');
+  assert.equal(world.heartbeat(memberId, generationId, 'two'), 'UNKNOWN_MEMBER_ID');
+  const third = await world.join({ groupInstanceId: 'two' });
+  assert.deepEqual([third.errorCode, third.generationId], ['NONE', 1]);
+  assert.equal((await world.sync(third.memberId, 1, {}, 'two')).assignment.toString(), 'part 1');
+  // Now it is known who is the instance.
+  assert.equal(world.heartbeat(memberId, 1, 'two'), 'FENCED_INSTANCE_ID');
+  assert.equal(world.heartbeat(two, 1, 'two'), 'FENCED_INSTANCE_ID');
+});
+
 test('the new id survives a restart', async () => {
   const world = await GroupWorld.start();
   await stableStatics(world, 'one', 'two');

@@ -108,6 +108,7 @@ export class ClassicGroup {
           rebalanceTimeoutMs: rebalanceTimeout === -1 ? sessionTimeout : rebalanceTimeout,
           protocols: [{ name: value.protocol ?? '', metadata: subscription }],
         });
+        member.isUnheard = true;
         this.enter(member);
       }
       member.assignment = recorded.assignment;
@@ -170,14 +171,23 @@ export class ClassicGroup {
     this.members.set(id, member);
   }
 
-  /** UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID where the instance has come back under another id, or NONE. */
+  /**
+   * UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID where the instance has come back under another id, or NONE.
+   *
+   * An id that an instance was given while the group rebalanced is not durable. So after a restart the log may hold the older
+   * of two ids, and whoever has the newer one is asked to join again, where Kafka fences it for good; until the id of the
+   * log is heard of.
+   */
   checkMember(memberId: string, instanceId: string | null): ErrorName {
+    const member = this.members.get(memberId);
     if (instanceId !== null) {
       const owner = this.staticMembers.get(instanceId);
       if (!owner) return 'UNKNOWN_MEMBER_ID';
-      if (owner.id !== memberId) return 'FENCED_INSTANCE_ID';
+      if (owner !== member) return owner.isUnheard ? 'UNKNOWN_MEMBER_ID' : 'FENCED_INSTANCE_ID';
     }
-    return this.members.has(memberId) ? 'NONE' : 'UNKNOWN_MEMBER_ID';
+    if (!member) return 'UNKNOWN_MEMBER_ID';
+    member.isUnheard = false;
+    return 'NONE';
   }
 
   get joiningCount(): number {

@@ -68,6 +68,8 @@ export class Member {
   assignment: Buffer = NO_BYTES;
   /** Joined for the first time and still waiting for its first generation: nobody heartbeats for it yet. */
   isNew = false;
+  /** It is known from the log alone: whoever has its id has not spoken since the broker started. */
+  isUnheard = false;
   /** Answers the JoinGroup that waits for the join phase to end. */
   joining: ((response: JoinResponse) => void) | null = null;
   /** Answers the SyncGroup that waits for the leader's assignment. */

@@ -145,6 +145,7 @@ export class Membership {
     member.answerSync(syncError('FENCED_INSTANCE_ID'));
     const leaderBefore = group.leader ?? '';
     group.rename(member, identity.id);
+    member.isUnheard = false;
     member.update(identity);
     if (group.state === 'Stable' && group.chooseProtocol() === group.protocol) {
       return this.welcomeBack(group, member, leaderBefore, canSkipAssignment);
