@@ -13,6 +13,8 @@ export interface BrokerOptions {
   /** Serve this folder, which the caller removes, instead of a new one. */
   readonly dataDirectory?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs the broker's: a tracer. */
+  readonly under?: readonly string[];
 }
 
 export const brokerIsBuilt = existsSync(brokerEntry);
@@ -36,18 +38,24 @@ export class BrokerProcess {
       ...options.overrides,
     };
     const args = Object.entries(settings).flatMap(([key, value]) => ['--override', `${key}=${value}`]);
+    const [command, ...commandArgs] = [...(options.under ?? []), process.execPath, brokerEntry, 'serve', ...args];
     this.server = new ServerProcess({
-      command: process.execPath,
-      args: [brokerEntry, 'serve', ...args],
+      command,
+      args: commandArgs,
       env: options.env,
       cwd: dataDirectory,
       ready: new RegExp(`127\\.0\\.0\\.1:${port}`),
     });
   }
 
-  static async start(options: BrokerOptions = {}): Promise<BrokerProcess> {
+  /** Not started yet. */
+  static async create(options: BrokerOptions = {}): Promise<BrokerProcess> {
     const folder = options.dataDirectory ?? temporaryFolder('broker');
-    const broker = new BrokerProcess(await freePort(), folder, options);
+    return new BrokerProcess(await freePort(), folder, options);
+  }
+
+  static async start(options: BrokerOptions = {}): Promise<BrokerProcess> {
+    const broker = await BrokerProcess.create(options);
     await broker.start();
     return broker;
   }

@@ -125,7 +125,22 @@ export class LoadConsumer {
   }
 }
 
-/** Asks for the offset at a time, or at an end of the log, and tells the history. */
+/** The offset at a time, or at an end of the log. */
+export async function listedOffset(
+  client: KafkaClient,
+  topic: string,
+  partition: number,
+  at: 'earliest' | 'latest' | number,
+): Promise<number> {
+  const timestamp = at === 'earliest' ? -2 : at === 'latest' ? -1 : at;
+  const partitions = [{ partitionIndex: partition, timestamp }];
+  const request = { replicaId: -1, isolationLevel: 0, timeoutMs: 10_000, topics: [{ name: topic, partitions }] };
+  const [answer] = (await client.request(listOffsets, request)).topics[0].partitions;
+  if (answer.errorCode !== 'NONE') throw new Error(`ListOffsets of ${topic}-${partition}: ${answer.errorCode}`);
+  return answer.offset;
+}
+
+/** As {@link listedOffset}, and tells the history. */
 export async function askOffset(
   client: KafkaClient,
   history: History,
@@ -133,26 +148,28 @@ export async function askOffset(
   partition: number,
   at: 'earliest' | 'latest' | number,
 ): Promise<number> {
-  const timestamp = at === 'earliest' ? -2 : at === 'latest' ? -1 : at;
   const invoked = history.invoke();
-  const partitions = [{ partitionIndex: partition, timestamp }];
-  const request = { replicaId: -1, isolationLevel: 0, timeoutMs: 10_000, topics: [{ name: topic, partitions }] };
-  const [answer] = (await client.request(listOffsets, request)).topics[0].partitions;
-  if (answer.errorCode !== 'NONE') throw new Error(`ListOffsets of ${topic}-${partition}: ${answer.errorCode}`);
+  const offset = await listedOffset(client, topic, partition, at);
   history.complete(invoked, {
     f: 'list-offsets',
     process: 'reader',
     partition: `${topic}-${partition}`,
     at,
-    offset: answer.offset,
+    offset,
   });
-  return answer.offset;
+  return offset;
 }
 
-/** All whole batches of a partition from its start to `end`, byte for byte. */
-export async function readBytes(client: KafkaClient, topic: string, partition: number, end: number): Promise<Buffer[]> {
+/** All whole batches of a partition from `start` to `end`, byte for byte. */
+export async function readBytes(
+  client: KafkaClient,
+  topic: string,
+  partition: number,
+  end: number,
+  start = 0,
+): Promise<Buffer[]> {
   const pieces: Buffer[] = [];
-  for (let position = 0; position < end; ) {
+  for (let position = start; position < end; ) {
     const partitions = [{ partition, fetchOffset: position, partitionMaxBytes: FETCH_BYTES_MAX }];
     const topics = [{ topic, partitions }];
     const response = await client.request(

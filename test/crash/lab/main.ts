@@ -64,7 +64,9 @@ const { values: flags, positionals } = parseArgs({
 
 const experiments = await loadExperiments();
 const wanted = positionals.map((id) => id.toUpperCase());
-const unknown = wanted.filter((id) => !experiments.some((one) => one.id === id));
+/** R3 is all of R3-EXT4 and R3-XFS. */
+const isMeant = (one: Experiment, id: string): boolean => one.id === id || one.id.startsWith(`${id}-`);
+const unknown = wanted.filter((id) => !experiments.some((one) => isMeant(one, id)));
 if (flags.help || unknown.length > 0) {
   say(unknown.length > 0 ? `There is no experiment ${unknown.join(', ')}.\n` : '');
   say(USAGE);
@@ -77,7 +79,7 @@ if (wanted.length === 0) {
   }
 }
 let failed = false;
-for (const one of experiments.filter(({ id }) => wanted.includes(id))) {
+for (const one of experiments.filter((one) => wanted.some((id) => isMeant(one, id)))) {
   const reason = one.unable?.() ?? null;
   if (reason !== null) {
     say(`${one.id}: skipped: ${reason}`);
