@@ -1,6 +1,7 @@
 /** The door to node:fs for everything that owns data files: synchronous, so that a shard needs no promise. Any thread. */
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
+import { getSystemErrorName } from 'node:util';
 import { available, fadviseDontNeed, syncfs } from '../base/libc.js';
 
 /** `read` and `write` want the file to exist, `create` makes it where it does not. The latter two may read and write. */
@@ -80,7 +81,8 @@ export const nodeFileSystem: FileSystem = {
     if (!available.syncfs) return false;
     const result = syncfs(folderFd);
     if (result < 0) {
-      throw Object.assign(new Error(`syncfs failed with errno ${-result}`), { code: 'EIO', errno: result });
+      const code = getSystemErrorName(result);
+      throw Object.assign(new Error(`${code}: syncfs failed`), { code, errno: result });
     }
     return true;
   },

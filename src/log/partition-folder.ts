@@ -45,7 +45,8 @@ export class PartitionFolder {
     const { files, path, claimMark } = this;
     // Where a disk went away there may be an empty folder, on another one: what was put there would be lost to the next start.
     if (claimMark !== null && !files.exists(path) && !files.exists(claimMark)) {
-      throw new StorageError(`${dirname(path)} is not the data folder that it was: is its disk mounted?`, path);
+      const folder = dirname(path);
+      throw new StorageError(`${folder} is not the data folder that it was: is its disk mounted?`, path, null, 'gone');
     }
     if (files.mkdir(path)) this.parentHasNewEntry = true;
     if (!files.exists(join(path, PARTITION_METADATA_FILE))) {

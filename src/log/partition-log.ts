@@ -45,7 +45,7 @@ import { isRollDue } from './segment-age.js';
 import { openActiveSegment } from './segment-open.js';
 import { SegmentSearch, writeIndexFiles } from './segment-search.js';
 import { StagedTurn } from './staged-turn.js';
-import { onDisk, StorageError } from './storage-error.js';
+import { flushing, onDisk, StorageError } from './storage-error.js';
 
 const OFFSET_SPAN_MAX = 0x7fffffff;
 
@@ -152,6 +152,8 @@ export class PartitionLog {
           `${directory} held records up to offset ${knownEnd} and now holds none: bring the folder back (is its disk ` +
             'mounted?), or delete the topic and make it anew.',
           directory,
+          null,
+          'gone',
         );
       }
       this.finishOpening(0);
@@ -195,7 +197,7 @@ export class PartitionLog {
     const { recovery } = this;
     if (recovery === null) return true;
     if (!onDisk('recover', this.directory, () => recovery.slice(budgetBytes))) return false;
-    onDisk('flush', this.directory, () => this.folder.flush());
+    flushing(this.directory, () => this.folder.flush());
     this.recovery = null;
     this.changed = true;
     this.finishOpening(recovery.endOffset);
@@ -209,6 +211,8 @@ export class PartitionLog {
         `${this.directory} ends at offset ${endOffset}, but its log is said to start at ${this.startOffset}: records are ` +
           'missing, and what is left is not touched. Bring the files back, or delete the topic and make it anew.',
         this.directory,
+        null,
+        'gone',
       );
     }
     if (first !== undefined) this.startOffset = Math.max(this.startOffset, first.baseOffset);
@@ -629,7 +633,7 @@ export class PartitionLog {
   private takeOut(gone: readonly Segment[]): Retired {
     if (gone.length === 0) return NOTHING_RETIRED;
     // Whatever the log goes on with must be found after a crash before anything is taken away.
-    onDisk('flush', this.directory, () => this.folder.flush());
+    flushing(this.directory, () => this.folder.flush());
     const retired = retire(this.files, this.openFiles, gone);
     this.segments.splice(0, gone.length);
     for (const segment of gone) this.folder.dropSnapshot(segment.baseOffset);

@@ -28,7 +28,7 @@ import { type DamagedRange, type Segment, segmentFloor } from './segment.js';
 import { SegmentScan } from './segment-scan.js';
 import { writeIndexFiles } from './segment-search.js';
 import { TURN_BYTES_MAX } from './staged-turn.js';
-import { onDisk } from './storage-error.js';
+import { flushing, onDisk } from './storage-error.js';
 
 const PUT_ASIDE_SUFFIX = '.aside';
 const SECTOR_BYTES = 512;
@@ -146,7 +146,7 @@ export class Recovery {
   private believeTheDiskOnly(segment: Segment, fd: number, position: FilePosition): void {
     const { files } = this.parts;
     if (position >= segment.writtenBytes) return;
-    onDisk('flush', segment.path, () => files.fdatasync(fd));
+    flushing(segment.path, () => files.fdatasync(fd));
     onDisk('drop the cached pages of', segment.path, () => files.dropCache(fd, position));
   }
 
@@ -190,7 +190,7 @@ export class Recovery {
         'A part of the log is damaged: reads of it are refused, everything else is served.',
       );
     }
-    onDisk('flush', segment.path, () => files.fdatasync(fd));
+    flushing(segment.path, () => files.fdatasync(fd));
     segment.holds(segment.writtenBytes);
     if (next === undefined) return;
     onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));

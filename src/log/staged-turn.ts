@@ -6,7 +6,7 @@ import { writePiecewise } from './piecewise-write.js';
 import { prepareRoom, trimRoom } from './prepared-room.js';
 import type { Segment, SegmentMark } from './segment.js';
 import { writeIndexFiles } from './segment-search.js';
-import { onDisk } from './storage-error.js';
+import { flushing, onDisk } from './storage-error.js';
 
 /** A turn ends after so many bytes, so that the first of its batches is not kept waiting by the last. */
 export const TURN_BYTES_MAX = 8 * 1024 * 1024;
@@ -98,7 +98,7 @@ export class StagedTurn {
     const fd = openFiles.descriptor(sealed.path, 'create');
     onDisk('truncate', sealed.path, () => trimRoom(files, fd, sealed, sealed.pendingBytes));
     if (flush) {
-      onDisk('flush', sealed.path, () => files.fdatasync(fd));
+      flushing(sealed.path, () => files.fdatasync(fd));
       sealed.flushedBytes = sealed.pendingBytes;
       sealed.cutIsUnflushed = false;
     }
@@ -134,7 +134,7 @@ export class StagedTurn {
     // A new segment that came back to life behind a shortened old one would leave a hole between them.
     if (made.length > 0 && segments.length > 0) {
       const { directory } = made[0];
-      onDisk('flush', directory, () => files.fsyncDirectory(directory));
+      flushing(directory, () => files.fsyncDirectory(directory));
     }
     const active = segments.at(-1);
     if (active !== undefined && this.mark !== null) {
@@ -142,7 +142,7 @@ export class StagedTurn {
         const fd = openFiles.descriptor(active.path, 'create');
         onDisk('truncate', active.path, () => files.truncate(fd, active.writtenBytes));
         // Their senders are told that they are not stored: a cut of power must not bring them back.
-        onDisk('flush', active.path, () => files.fdatasync(fd));
+        flushing(active.path, () => files.fdatasync(fd));
         active.preparedBytes = active.writtenBytes;
       }
       active.restore(this.mark);

@@ -1,20 +1,22 @@
-/** The disk is to blame: what was tried, on which file, and whether freeing space would help. Thrown on shards. */
-
-/** Errors of the operating system that mean "no room", not "broken". */
-const FULL_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+/** The disk is to blame: what was tried, on which file, what is wrong with it. Thrown on shards. */
+import { type StorageTrouble, troubleOf } from '../base/storage-trouble.js';
 
 export class StorageError extends Error {
   override name = 'StorageError';
-  /** True where the disk is full: nothing was stored, the log is as it was and may go on once there is room. */
-  readonly full: boolean;
 
   constructor(
     message: string,
     readonly path: string,
     override readonly cause?: unknown,
+    /** By which it is counted and told. */
+    readonly trouble: StorageTrouble = troubleOf(codeOf(cause)),
   ) {
     super(message, { cause });
-    this.full = FULL_CODES.has(codeOf(cause));
+  }
+
+  /** True where the disk is full: nothing was stored, the log is as it was and may go on once there is room. */
+  get full(): boolean {
+    return this.trouble === 'disk full';
   }
 }
 
@@ -31,5 +33,15 @@ export function onDisk<T>(what: string, path: string, action: () => T): T {
   } catch (error) {
     if (error instanceof StorageError || codeOf(error) === '') throw error;
     throw new StorageError(`Could not ${what} ${path}: ${(error as Error).message}`, path, error);
+  }
+}
+
+/** As {@link onDisk}, for what makes bytes durable: what the system could not write it may have forgotten since, also for want of room. */
+export function flushing<T>(path: string, action: () => T): T {
+  try {
+    return onDisk('flush', path, action);
+  } catch (error) {
+    if (!(error instanceof StorageError) || (error.trouble !== 'disk error' && !error.full)) throw error;
+    throw new StorageError(error.message, path, error.cause, 'flush failed');
   }
 }

@@ -71,10 +71,10 @@ export const instruments = {
     labels: ['shard'],
     doc: 'Shards that ended by a defect and were started anew.',
   }),
-  millrace_log_failures_total: counter({
-    unit: 'failures',
-    labels: ['topic'],
-    doc: 'Logs that were closed after a storage error, to be read again from disk.',
+  millrace_storage_errors_total: counter({
+    unit: 'errors',
+    labels: ['topic', 'trouble'],
+    doc: 'Times that a disk closed a log, or refused a write for want of room, by what was wrong: see "When a disk fails".',
   }),
 
   // ---- Topics and their logs

@@ -28,7 +28,7 @@ export class SegmentFiles {
     let segment = this.segments.get(key);
     if (segment === undefined) {
       const { path, generation } = slice;
-      segment = { path, generation, fd: this.open(slice), users: 0, stale: false };
+      segment = { path, generation, fd: this.openWithRoom(slice), users: 0, stale: false };
       this.idle++;
     } else {
       this.segments.delete(key);
@@ -110,6 +110,17 @@ export class SegmentFiles {
     this.segments.clear();
     this.staleInUse.clear();
     this.idle = 0;
+  }
+
+  /** Where the process has no descriptor left, those that wait to be used again make room. */
+  private openWithRoom(slice: Named): number {
+    try {
+      return this.open(slice);
+    } catch (error) {
+      if (this.idle === 0 || !/^E[MN]FILE$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      while (this.idle > 0) this.closeOldestIdle();
+      return this.open(slice);
+    }
   }
 
   private open({ path, generation = 0 }: Named): number {

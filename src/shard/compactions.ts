@@ -14,7 +14,7 @@ export interface CompactionsParts {
   readonly partitions: readonly (ShardPartition | null)[];
   /** Puts the partition's row on the board. */
   readonly show: (partition: ShardPartition) => void;
-  readonly fail: (partition: ShardPartition, message: string) => void;
+  readonly fail: (partition: ShardPartition, error: StorageError) => void;
 }
 
 export class Compactions {
@@ -41,7 +41,7 @@ export class Compactions {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       // On a full disk the log stands as it was.
-      if (!error.full) fail(partition, error.message);
+      if (!error.full) fail(partition, error);
     }
   }
 

@@ -4,7 +4,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { FileSystem } from '../log/file-system.js';
 import { FlushSet } from '../log/flush-set.js';
-import { onDisk, StorageError } from '../log/storage-error.js';
+import { flushing, onDisk, StorageError } from '../log/storage-error.js';
 import type { Histogram } from '../metrics/histogram.js';
 import type { ShardPartition } from './shard-partition.js';
 
@@ -27,7 +27,7 @@ export interface GroupCommitParts {
   readonly flushTimes: Histogram;
 }
 
-type Fail = (partition: ShardPartition, message: string) => void;
+type Fail = (partition: ShardPartition, error: StorageError) => void;
 
 /** A folder of log.dirs: what lies in it shares a file system. */
 interface Folder {
@@ -68,12 +68,12 @@ export class GroupCommit {
     const fd = onDisk('open', path, () => files.openDirectory(path));
     try {
       // Errors from before are told to the old descriptor alone.
-      if (this.canSyncAll) onDisk('flush', path, () => files.syncFileSystem(folder.fd));
+      if (this.canSyncAll) flushing(path, () => files.syncFileSystem(folder.fd));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       for (const partition of partitions) {
         if (partition?.dataDirectory !== path || partition.state !== 'online') continue;
-        if ((partition.log?.unflushedRecords ?? 0) > 0) fail(partition, error.message);
+        if ((partition.log?.unflushedRecords ?? 0) > 0) fail(partition, error);
       }
     }
     files.close(folder.fd);
@@ -116,7 +116,7 @@ export class GroupCommit {
     this.set.clear();
     try {
       for (const { log } of due) log?.collectUnflushed(this.set);
-      this.canSyncAll = onDisk('flush', path, () => this.parts.files.syncFileSystem(fd));
+      this.canSyncAll = flushing(path, () => this.parts.files.syncFileSystem(fd));
       return this.canSyncAll ? 'done' : 'unavailable';
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -129,14 +129,14 @@ export class GroupCommit {
     const flushedBefore = this.flushed.length;
     let found = false;
     for (const partition of due) {
-      this.flushOne(partition, (culprit, message) => {
+      this.flushOne(partition, (culprit, ownError) => {
         found = true;
-        fail(culprit, message);
+        fail(culprit, ownError);
       });
     }
     if (found) return;
     this.flushed.length = flushedBefore;
-    for (const partition of due) fail(partition, error.message);
+    for (const partition of due) fail(partition, error);
   }
 
   private settle(partition: ShardPartition): void {
@@ -150,11 +150,11 @@ export class GroupCommit {
     set.clear();
     try {
       partition.log?.collectUnflushed(set);
-      for (const fd of set.files) onDisk('flush', partition.spec.directory, () => files.fdatasync(fd));
-      for (const path of set.directories) onDisk('flush', path, () => files.fsyncDirectory(path));
+      for (const fd of set.files) flushing(partition.spec.directory, () => files.fdatasync(fd));
+      for (const path of set.directories) flushing(path, () => files.fsyncDirectory(path));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      fail(partition, error.message);
+      fail(partition, error);
       return;
     }
     this.settle(partition);

@@ -18,7 +18,7 @@ export interface HousekeepingParts {
   readonly partitions: readonly (ShardPartition | null)[];
   /** Puts the partition's row on the board. */
   readonly show: (partition: ShardPartition) => void;
-  readonly fail: (partition: ShardPartition, message: string) => void;
+  readonly fail: (partition: ShardPartition, error: StorageError) => void;
   /** How often old segments and silent producers are looked for. */
   readonly retentionCheckMs: number;
 }
@@ -91,7 +91,7 @@ export class Housekeeping {
       return segments;
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      this.parts.fail(partition, error.message);
+      this.parts.fail(partition, error);
       return 0;
     }
   }

@@ -17,6 +17,8 @@ import type { ShardPartition } from './shard-partition.js';
 const RECOVERY_SLICE_BYTES = 8 * 1024 * 1024;
 const REOPEN_FIRST_MS = 500;
 const REOPEN_MAX_MS = 30_000;
+/** What fails again within so long after it was opened again was not cured. */
+const CURED_AFTER_MS = 60_000;
 
 export interface LifecycleParts {
   readonly files: FileSystem;
@@ -53,21 +55,20 @@ export class PartitionLifecycle {
   }
 
   /** The log is closed and nothing of it acknowledged until it was read again from the disk itself. */
-  fail(partition: ShardPartition, message: string): void {
+  fail(partition: ShardPartition, error: StorageError): void {
     if (this.offline.has(partition)) return;
-    partition.failure = message;
+    partition.failure = error.message;
     partition.state = 'offline';
     this.offline.add(partition);
+    const nowMs = this.parts.clock.monotonicMs();
+    // A log that can be read and not written would otherwise be read again twice a second.
+    if (nowMs - partition.reopenAtMs > CURED_AFTER_MS) partition.reopenAttempts = 0;
     const delayMs = Math.min(REOPEN_FIRST_MS * 2 ** partition.reopenAttempts++, REOPEN_MAX_MS);
-    partition.reopenAtMs = this.parts.clock.monotonicMs() + delayMs;
+    partition.reopenAtMs = nowMs + delayMs;
     partition.log?.abandon();
     const { notices } = this.parts;
     notices.state(partition.slot, 'offline');
-    notices.count('millrace_log_failures_total', { topic: partition.spec.topic });
-    notices.error(
-      { topic: partition.spec.topic, partition: partition.spec.index, retryInMs: delayMs },
-      `log closed after a storage error, to be read again from disk: ${message}`,
-    );
+    notices.closedFor(partition, error, delayMs);
   }
 
   /** The partition was removed: whatever was under way for it ends. */
@@ -93,9 +94,9 @@ export class PartitionLifecycle {
         this.recovering.push(partition);
         return true;
       }
+      if (partition.failure !== null) this.parts.notices.isBack(partition);
       partition.state = 'online';
       partition.failure = null;
-      partition.reopenAttempts = 0;
       this.parts.show(partition);
       this.parts.notices.state(partition.slot, 'online');
       this.answer(partition, { error: 'NONE' });
@@ -106,7 +107,7 @@ export class PartitionLifecycle {
     return true;
   }
 
-  private readonly failFlush = (partition: ShardPartition, message: string): void => this.fail(partition, message);
+  private readonly failFlush = (partition: ShardPartition, error: StorageError): void => this.fail(partition, error);
 
   private reopenSome(): boolean {
     if (this.offline.size === 0) return false;
@@ -128,16 +129,16 @@ export class PartitionLifecycle {
         this.recovering.push(partition);
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        this.fail(partition, error.message);
+        this.fail(partition, error);
       }
       return true;
     }
     return false;
   }
 
-  private failOpening(partition: ShardPartition, { message }: StorageError): void {
-    this.fail(partition, message);
-    this.answer(partition, { error: 'KAFKA_STORAGE_ERROR', message });
+  private failOpening(partition: ShardPartition, error: StorageError): void {
+    this.fail(partition, error);
+    this.answer(partition, { error: 'KAFKA_STORAGE_ERROR', message: error.message });
   }
 
   private answer(partition: ShardPartition, reply: ShardReply): void {

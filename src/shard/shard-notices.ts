@@ -2,9 +2,11 @@
 import type { Logger } from '../base/logger.js';
 import type { Offset } from '../base/units.js';
 import type { RetentionReason, Retired } from '../log/retention.js';
+import type { StorageError } from '../log/storage-error.js';
 import type { CounterName, LabelsOf } from '../metrics/instruments.js';
 import { writeNotice } from '../ring/completions.js';
 import type { RingProducer } from '../ring/spsc-ring.js';
+import type { ShardPartition } from './shard-partition.js';
 
 /** Retired files named in one notice: whatever is said must fit into the ring. */
 const PATHS_PER_NOTICE = 1000;
@@ -40,6 +42,39 @@ export class ShardNotices implements Logger {
     writeNotice(this.completions, { kind: 'full', slot });
   }
 
+  /** Of each trouble a count whenever it is met, and a line when it is news. */
+  closedFor(partition: ShardPartition, error: StorageError, retryInMs: number): void {
+    this.trouble(partition, error, 'log closed, to be read again from disk', { retryInMs });
+  }
+
+  /** As {@link closedFor}, where the log stays open. */
+  refusesFor(partition: ShardPartition, error: StorageError): void {
+    this.trouble(partition, error, 'appends are refused until there is room', {});
+  }
+
+  /** A log that was closed has been read again. Whether it can be written, too, the next batch will show. */
+  isBack(partition: ShardPartition): void {
+    this[partition.troubleIsNews ? 'info' : 'debug'](nameOf(partition), 'the log was read again from disk, and serves');
+  }
+
+  /** What was written after a trouble is where the flush policy wants it. */
+  isOver(partition: ShardPartition): void {
+    partition.toldOf = null;
+    partition.wroteSince = false;
+    this.info(nameOf(partition), 'the trouble is over: records are stored again');
+  }
+
+  private trouble(partition: ShardPartition, { message, trouble }: StorageError, effect: string, also: object): void {
+    this.count('millrace_storage_errors_total', { topic: partition.spec.topic, trouble });
+    partition.troubleIsNews = partition.toldOf !== message;
+    partition.toldOf = message;
+    partition.wroteSince = false;
+    this[partition.troubleIsNews ? 'error' : 'debug'](
+      { ...nameOf(partition), trouble, ...also },
+      `${trouble}: ${effect}: ${message}`,
+    );
+  }
+
   /** A segment is full, and nobody on the append path waits for its flush. */
   sealed(slot: number, segmentBase: Offset, path: string): void {
     writeNotice(this.completions, { kind: 'sealed', slot, segmentBase, path });
@@ -64,4 +99,8 @@ export class ShardNotices implements Logger {
   private log(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void {
     writeNotice(this.completions, { kind: 'log', level, fields, message });
   }
+}
+
+function nameOf({ spec }: ShardPartition): { topic: string; partition: number } {
+  return { topic: spec.topic, partition: spec.index };
 }

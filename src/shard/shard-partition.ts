@@ -14,6 +14,12 @@ export class ShardPartition {
   touched = false;
   /** Set when a write or flush failed: what the clients that wait are told. */
   failure: string | null = null;
+  /** What the broker's log was last told of its disk: not again each time that something is tried. */
+  toldOf: string | null = null;
+  /** It was news when it was met last. */
+  troubleIsNews = false;
+  /** A write went well since. */
+  wroteSince = false;
   /** Answered when the partition is online for the first time. */
   openRequestId: number;
   reopenAtMs = 0;

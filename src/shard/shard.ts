@@ -94,14 +94,14 @@ export class Shard {
       notices: this.notices,
       partitions: this.partitions,
       show: (partition) => this.show(partition),
-      fail: (partition, message) => this.fail(partition, message),
+      fail: (partition, error) => this.fail(partition, error),
       retentionCheckMs: parts.retentionCheckMs,
     });
     this.compactions = new Compactions({
       notices: this.notices,
       partitions: this.partitions,
       show: (partition) => this.show(partition),
-      fail: (partition, message) => this.fail(partition, message),
+      fail: (partition, error) => this.fail(partition, error),
     });
   }
 
@@ -174,7 +174,7 @@ export class Shard {
       log.stage(commands.data, at, batchBytesAt(commands), nowMs, fromClientAt(commands), outcome);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      this.fail(partition, error.message);
+      this.fail(partition, error);
       writeAppended(completions, requestId, errorCode('KAFKA_STORAGE_ERROR'), -1, -1, -1, error.message);
       return;
     }
@@ -196,13 +196,14 @@ export class Shard {
       if (partition.log === null || partition.failure !== null) continue;
       try {
         partition.log.write();
+        if (partition.toldOf !== null) partition.wroteSince = true;
         for (const { baseOffset, path } of partition.log.takeSealed()) {
           this.notices.sealed(partition.slot, baseOffset, path);
         }
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         if (error.full) this.refuseGathered(partition, error);
-        else this.fail(partition, error.message);
+        else this.fail(partition, error);
       }
     }
   }
@@ -216,10 +217,7 @@ export class Shard {
       return true;
     }, this.gatheredFrom);
     this.notices.full(partition.slot);
-    this.notices.error(
-      { topic: partition.spec.topic, partition: partition.spec.index },
-      `the disk is full: appends are refused until there is room: ${error.message}`,
-    );
+    this.notices.refusesFor(partition, error);
   }
 
   private flushDue(): void {
@@ -237,7 +235,7 @@ export class Shard {
     this.groupCommit.run(this.failFlush);
   }
 
-  private readonly failFlush = (partition: ShardPartition, message: string): void => this.fail(partition, message);
+  private readonly failFlush = (partition: ShardPartition, error: StorageError): void => this.fail(partition, error);
 
   private intervalIsOver(partition: ShardPartition, nowMs: number): boolean {
     const { log, config } = partition;
@@ -253,7 +251,7 @@ export class Shard {
     for (const partition of this.touched) {
       if (partition.config.flush === 'never') {
         partition.touched = false;
-        this.show(partition);
+        this.showStored(partition);
       } else {
         this.touched[kept++] = partition;
       }
@@ -268,8 +266,13 @@ export class Shard {
       this.show(partition);
     }
     this.touched.length = 0;
-    for (const partition of this.groupCommit.flushed) this.show(partition);
+    for (const partition of this.groupCommit.flushed) this.showStored(partition);
     this.groupCommit.flushed.length = 0;
+  }
+
+  private showStored(partition: ShardPartition): void {
+    if (partition.wroteSince && partition.failure === null) this.notices.isOver(partition);
+    this.show(partition);
   }
 
   private show(partition: ShardPartition): void {
@@ -338,7 +341,7 @@ export class Shard {
         reply = { error: error.error, message: error.message };
       } else {
         if (!(error instanceof StorageError)) throw error;
-        this.fail(partition, error.message);
+        this.fail(partition, error);
         reply = { error: 'KAFKA_STORAGE_ERROR', message: error.message };
       }
     }
@@ -509,9 +512,9 @@ export class Shard {
     }
   }
 
-  private fail(partition: ShardPartition, message: string): void {
+  private fail(partition: ShardPartition, error: StorageError): void {
     this.awaitingInterval.delete(partition);
-    this.lifecycle.fail(partition, message);
+    this.lifecycle.fail(partition, error);
   }
 
   // --- waiting and closing
