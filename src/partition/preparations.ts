@@ -86,7 +86,8 @@ export class Preparations {
       done(refused(CLOSING.error, CLOSING.message));
       return true;
     }
-    if (this.waitingBytes + batch.length > WAITING_BYTES_MAX) {
+    // One by itself may be larger than that.
+    if (this.waitingBytes > 0 && this.waitingBytes + batch.length > WAITING_BYTES_MAX) {
       done(refused('NOT_ENOUGH_REPLICAS', 'more is being produced than can be compressed anew; retry'));
       return true;
     }
@@ -152,13 +153,14 @@ export class Preparations {
     const needed = turns.map(({ entry, items }) => ({ entry, items: items.filter((item) => item.needed) }));
     const bytes = needed.reduce((sum, { items }) => sum + bytesOf(items), 0);
     const slab = this.slabs.take(bytes);
+    const others = this.closing ? CLOSING : AS_IT_IS;
     const outcomes = await this.prepare(needed, new Uint8Array(slab, 0, bytes));
     let next = 0;
     let at = 0;
     for (const { entry, items } of turns) {
       for (const item of items) {
         if (!item.needed) {
-          this.handOn(entry, item, AS_IT_IS, item.batch);
+          this.handOn(entry, item, others, item.batch);
           continue;
         }
         const outcome = outcomes[next++];

@@ -111,6 +111,15 @@ async function bothWays(t: TestContext, broker: LiveBroker, name: string, client
   assertSameLines(await client.consume(own, lines.length), lines);
 }
 
+/** The client packs with lz4, the topic wants zstd: neither hears of the other. */
+async function packedAnew(t: TestContext, broker: LiveBroker, name: string, client: Client): Promise<void> {
+  const lines = logLines(t, 'Spark_2k.log');
+  const topic = `packed-${name}`;
+  await ours(['topic', 'create', topic, '-p', '1', '--config', 'compression.type=zstd'], broker);
+  await client.produce(topic, 'lz4', lines);
+  assertSameLines(await client.consume(topic, lines.length), lines);
+}
+
 for (const name of ['kcat', 'java', 'franz-go', 'kafkajs']) {
   test(`compression, ${name}`, { timeout: CLIENT_TEST_TIMEOUT_MS }, async (t) => {
     const broker = await startLiveBroker(t);
@@ -121,5 +130,6 @@ for (const name of ['kcat', 'java', 'franz-go', 'kafkajs']) {
     for (const codec of codecs) {
       await t.test(`${codec}, both ways`, (t) => bothWays(t, broker, name, client, codec));
     }
+    await t.test('packed anew by the topic', (t) => packedAnew(t, broker, name, client));
   });
 }

@@ -198,6 +198,15 @@ describe('batches on their way through the side-job pool', () => {
     assert.equal(appended.length, 16);
   });
 
+  it('are taken however large they are, where nothing else waits', async () => {
+    const { take, appended, results, runAll } = stage();
+    const large = { ...wantsGzip, messageBytesMax: 100 * MiB, segmentBytesMax: 100 * MiB };
+    take(partition(0, large), batchOf(Buffer.alloc(65 * MiB)));
+    await runAll();
+    assert.equal(results.length, 0);
+    assert.equal(appended.length, 1);
+  });
+
   it('are refused, and what follows is not, where the pool fails', async () => {
     const { take, jobs, appended, results, settle, runAll } = stage();
     const entry = partition(0);
@@ -236,6 +245,7 @@ describe('batches on their way through the side-job pool', () => {
     take(entry, batchOf('begun'));
     await settle();
     take(entry, batchOf('waiting'));
+    take(entry, batchOf('waiting, too, in gzip', 'gzip'));
     const closed = preparations.close();
     take(entry, batchOf('late'));
     await runAll();
@@ -246,7 +256,7 @@ describe('batches on their way through the side-job pool', () => {
     );
     assert.deepEqual(
       results.map(({ error }) => error),
-      ['NOT_LEADER_OR_FOLLOWER', 'NOT_LEADER_OR_FOLLOWER'],
+      ['late', 'waiting', 'waiting, too'].map(() => 'NOT_LEADER_OR_FOLLOWER'),
     );
   });
 });
