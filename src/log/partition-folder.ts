@@ -49,11 +49,18 @@ export class PartitionFolder {
       throw new StorageError(`${folder} is not the data folder that it was: is its disk mounted?`, path, null, 'gone');
     }
     if (files.mkdir(path)) this.parentHasNewEntry = true;
-    if (!files.exists(join(path, PARTITION_METADATA_FILE))) {
-      writePartitionTopicId(files, path, this.topicId);
-      this.hasNewEntry = true;
-    }
+    this.claim();
     this.isReady = true;
+  }
+
+  /**
+   * Says in the folder whose it is, where that is not said: the power may have taken it from a topic that is not flushed, and
+   * the next topic of that name must not take the records for its own.
+   */
+  claim(): void {
+    if (this.files.exists(join(this.path, PARTITION_METADATA_FILE))) return;
+    writePartitionTopicId(this.files, this.path, this.topicId);
+    this.hasNewEntry = true;
   }
 
   collect(set: FlushSet): void {
@@ -107,16 +114,21 @@ export class PartitionFolder {
     return true;
   }
 
-  /** Renames the folder to what Kafka calls one that waits to be deleted, durably. Returns its new path, if it existed. */
+  /**
+   * Renames the folder to what Kafka calls one that waits to be deleted, durably. Returns its new path, if it existed. May be
+   * called again where it failed.
+   */
   retire(): string[] {
     const { files, path } = this;
-    if (!files.exists(path)) return [];
     const garbage = this.nameBeside(this.topicId, 'delete');
-    onDisk('rename', path, () => {
-      files.rename(path, garbage);
+    return onDisk('rename', path, () => {
+      const id = readPartitionTopicId(files, path);
+      const isStranger = id !== null && id !== this.topicId;
+      if (files.exists(path) && !isStranger) files.rename(path, garbage);
+      if (!files.exists(garbage)) return [];
       files.fsyncDirectory(dirname(path));
+      return [garbage];
     });
-    return [garbage];
   }
 
   /** `<topic>-<partition>.<id>-<why>`, the first part cut where the name would get too long. */

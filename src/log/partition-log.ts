@@ -197,7 +197,10 @@ export class PartitionLog {
     const { recovery } = this;
     if (recovery === null) return true;
     if (!onDisk('recover', this.directory, () => recovery.slice(budgetBytes))) return false;
-    flushing(this.directory, () => this.folder.flush());
+    flushing(this.directory, () => {
+      this.folder.claim();
+      this.folder.flush();
+    });
     this.recovery = null;
     this.changed = true;
     this.finishOpening(recovery.endOffset);

@@ -71,8 +71,7 @@ export class TopicPartitions {
 
   /** Resolves when the name is free. Rejects with a retriable KafkaError where some files are still in the way; it may be called again. */
   async remove(topic: string, handles: readonly PartitionHandle[]): Promise<void> {
-    const there = handles.filter(({ state }) => state !== 'removed');
-    const results = await Promise.allSettled(there.map((handle) => this.#partitions.remove(handle)));
+    const results = await Promise.allSettled(handles.map((handle) => this.#partitions.remove(handle)));
     const failure = results.find((result) => result.status === 'rejected');
     if (failure === undefined) return;
     this.#logger.error({ err: failure.reason, topic }, 'files of a deleted topic could not be removed');

@@ -484,15 +484,19 @@ export class PartitionClient implements Partitions {
     if (entry.state !== 'removed' && typeof entry.home !== 'string') entry.home.partitionCount--;
     entry.state = 'removed';
     this.absent.delete(entry);
-    const reply = await this.pool.unseat(entry);
-    this.options.segmentFiles.forget(entry.directory);
-    this.tell(entry);
-    if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
-    const garbage = reply.garbage ?? [];
-    if (garbage.length > 0) void this.options.sideJobs.delete(garbage);
+    if (!entry.isUnseated) await this.unseat(entry);
     // What is saved of this log must not be taken for that of the next one with its name.
     if (!(await this.checkpointHome(entry)))
       throw new KafkaError('KAFKA_STORAGE_ERROR', 'the checkpoints still name the deleted log');
+  }
+
+  private async unseat(entry: PartitionEntry): Promise<void> {
+    const { error, message, garbage } = await this.pool.unseat(entry);
+    this.options.segmentFiles.forget(entry.directory);
+    this.tell(entry);
+    if (error !== 'NONE') throw new KafkaError(error, message);
+    entry.isUnseated = true;
+    if (garbage !== undefined && garbage.length > 0) void this.options.sideJobs.delete(garbage);
   }
 
   onProgress(handle: PartitionHandle, listener: () => void): () => void {

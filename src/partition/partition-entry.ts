@@ -27,6 +27,8 @@ export interface Run {
 
 export class PartitionEntry implements PartitionHandle {
   state: PartitionState = 'opening';
+  /** Its folder has another name, and its slot is free. */
+  isUnseated = false;
   /** The folder of log.dirs that it lives in; a sentence where that is not there: then no shard knows the partition. */
   home: LogDirectory | string;
   readonly traffic: Traffic = { appendedBytes: 0, readBytes: 0, firstEndOffset: -1 };

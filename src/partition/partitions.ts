@@ -165,7 +165,10 @@ export interface Partitions {
   /** The idempotent producers that the partition remembers. Rejects with KafkaError. */
   activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]>;
   reconfigure(handle: PartitionHandle, config: LogConfig): void;
-  /** Renames the folder out of the way and deletes it in the background; resolves once the name is free. */
+  /**
+   * Renames the folder out of the way and deletes it in the background; resolves once the name is free. Rejects with KafkaError
+   * where the disk refused it: to be called again then.
+   */
   remove(handle: PartitionHandle): Promise<void>;
   /** Calls `listener` when the partition's high watermark has moved or its state changed; returns the unsubscribe. */
   onProgress(handle: PartitionHandle, listener: () => void): () => void;

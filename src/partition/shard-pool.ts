@@ -106,18 +106,22 @@ export class ShardPool {
     return reply;
   }
 
+  /** Has the partition's folder renamed, and its slot freed once that is done; answers what is to be deleted. */
   async unseat(entry: PartitionEntry): Promise<ShardReply> {
     const seat = this.seats[entry.shard];
+    const garbage: string[] = [];
     let link: ShardLink;
     let reply: ShardReply;
     do {
       link = seat.link;
       reply = await link.request(entry.slot, { kind: 'remove' });
-      // Where the thread died over it, the next one has opened the log again and must be asked, too.
-    } while (reply.error === 'NOT_LEADER_OR_FOLLOWER' && seat.link !== link);
+      garbage.push(...(reply.garbage ?? []));
+      // Where the thread died over it, or with the answer on its way, the next one has opened the log again.
+    } while (seat.link !== link);
+    if (reply.error !== 'NONE') return reply;
     seat.entries[entry.slot] = null;
     seat.freeSlots.push(entry.slot);
-    return reply;
+    return { error: 'NONE', garbage };
   }
 
   *entries(): IterableIterator<PartitionEntry> {

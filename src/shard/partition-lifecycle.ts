@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import { CLAIM_MARK_FILE } from '../log/data-directory.js';
 import type { FileSystem } from '../log/file-system.js';
 import type { OpenFiles } from '../log/open-files.js';
+import { PartitionFolder } from '../log/partition-folder.js';
 import { PartitionLog } from '../log/partition-log.js';
 import { StorageError } from '../log/storage-error.js';
 import type { OpenRequest } from '../ring/commands.js';
@@ -76,6 +77,11 @@ export class PartitionLifecycle {
     this.offline.delete(partition);
     const at = this.recovering.indexOf(partition);
     if (at >= 0) this.recovering.splice(at, 1);
+  }
+
+  /** Takes the folder of a partition away that was never opened. Returns what is to be deleted. @throws StorageError */
+  retire({ spec }: ShardPartition): string[] {
+    return new PartitionFolder(this.parts.files, spec.directory, spec.topicId).retire();
   }
 
   /** When {@link work} has something to do next, by the clock that never goes back. */

@@ -14,6 +14,8 @@ export class ShardPartition {
   touched = false;
   /** Set when a write or flush failed: what the clients that wait are told. */
   failure: string | null = null;
+  /** Its topic was deleted: nothing of it is served, and its folder is renamed or about to be. */
+  isRemoved = false;
   /** What the broker's log was last told of its disk: not again each time that something is tried. */
   toldOf: string | null = null;
   /** It was news when it was met last. */

@@ -300,8 +300,7 @@ export class Shard {
   ): boolean => {
     const { completions } = this.parts;
     if (partition.failure !== null || partition.log === null) {
-      const isRemoved = this.partitions[partition.slot] !== partition;
-      const code = errorCode(isRemoved ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'KAFKA_STORAGE_ERROR');
+      const code = errorCode(partition.isRemoved ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'KAFKA_STORAGE_ERROR');
       writeAppended(completions, requestId, code, -1, -1, -1, partition.failure);
     } else {
       writeAppended(completions, requestId, 0, baseOffset, logAppendTimeMs, partition.log.logStartOffset, null);
@@ -495,16 +494,18 @@ export class Shard {
   private remove(slot: number): ShardReply {
     const partition = this.partitions[slot];
     if (partition == null) return { error: 'NONE' };
-    this.partitions[slot] = null;
     partition.state = 'offline';
+    partition.isRemoved = true;
     // The row is the next partition's; whoever reads it before that one is open must not take it for its own.
     this.parts.board.write(slot, emptyRow());
     this.awaitingInterval.delete(partition);
     this.lifecycle.forget(partition);
     partition.failure = 'the topic was deleted';
     try {
-      const garbage = partition.log?.remove() ?? [];
+      const garbage = partition.log === null ? this.lifecycle.retire(partition) : partition.log.remove();
       partition.log = null;
+      // Until the folder is out of the way the slot stays taken: whoever comes again finds what is to be tried again.
+      this.partitions[slot] = null;
       return { error: 'NONE', garbage };
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;

@@ -1,6 +1,7 @@
 /** The log by example: append, roll, read, time look-ups, epochs, retention, idempotence, opening again. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { PARTITION_METADATA_FILE } from '../../src/log/checkpoint.js';
 import { StorageError } from '../../src/log/storage-error.js';
 import { encodeBatch } from '../../src/record/record.js';
 import { FakeFileSystem, systemError } from './fake-file-system.js';
@@ -241,6 +242,16 @@ describe('a log', () => {
     assert.deepEqual(log.remove(), [`${DIRECTORY}.q83vEjRWeJCrze8SNFZ4kA-delete`]);
     assert.equal(files.exists(DIRECTORY), false);
     assert.equal(files.openDescriptors, 0);
+  });
+
+  it('says whose its folder is again where the power took that', () => {
+    const files = new FakeFileSystem();
+    const old = openLog(files);
+    append(old);
+    files.unlink(`${DIRECTORY}/${PARTITION_METADATA_FILE}`);
+    openLog(files, { clean: false });
+    const next = openLog(files, { topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', clean: true });
+    assert.equal(next.logEndOffset, 0, 'the records of the topic before are not its own');
   });
 });
 

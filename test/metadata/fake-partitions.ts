@@ -74,11 +74,11 @@ export class FakePartitions implements Partitions {
 
   async remove(handle: PartitionHandle): Promise<void> {
     await Promise.resolve();
+    (handle as FakeHandle).state = 'removed';
     if (this.removalsFail) throw new KafkaError('KAFKA_STORAGE_ERROR', 'the folder of this test cannot be renamed');
     const folder = `${handle.topic}-${handle.index}`;
     assert.equal(this.live.get(folder), handle, `${folder} is removed by somebody who does not own it`);
     this.live.delete(folder);
-    (handle as FakeHandle).state = 'removed';
   }
 
   reconfigure(handle: PartitionHandle, config: LogConfig): void {

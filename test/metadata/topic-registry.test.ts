@@ -163,6 +163,7 @@ describe('delete', () => {
     await topics.delete('logs');
     await assert.rejects(topics.delete('logs'), fails('UNKNOWN_TOPIC_OR_PARTITION'));
     await topics.create({ name: 'logs', partitions: 1 });
+    assert.equal(partitions.live.size, 1);
   });
 
   test('that a crash cut short is finished by the next start', async () => {

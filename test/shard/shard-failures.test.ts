@@ -236,6 +236,50 @@ test('a slot that was given back shows nothing of the partition that had it', ()
   assert.equal(bench.row(0).logEndOffset, 0);
 });
 
+test('a removal that the disk refuses is done by the next try, and takes no folder but its own', () => {
+  const bench = new ShardBench();
+  bench.open(0);
+  bench.settle();
+  bench.append(0, ['of the old topic']);
+  bench.settle();
+  bench.files.before = (operation) => {
+    if (operation === 'rename') throw systemError('EIO');
+  };
+  const refused = bench.request(0, { kind: 'remove' });
+  const append = bench.append(0, ['too late']);
+  bench.settle();
+  assert.equal(bench.replies.get(refused)?.error, 'KAFKA_STORAGE_ERROR');
+  assert.equal(bench.errorOf(append), 'KAFKA_STORAGE_ERROR');
+  bench.files.before = () => {};
+  bench.clock.advance(60_000);
+  bench.settle();
+  assert.equal(states(bench, 0).at(-1), 'online', 'nobody opens it again');
+  const removed = bench.request(0, { kind: 'remove' });
+  bench.settle();
+  assert.equal(bench.replies.get(removed)?.garbage?.length, 1);
+  const again = bench.request(0, { kind: 'remove' });
+  bench.settle();
+  assert.deepEqual(bench.replies.get(again), { error: 'NONE' });
+});
+
+test('a log that could not be opened is taken away with its topic all the same', () => {
+  const first = new ShardBench();
+  first.open(0);
+  first.settle();
+  first.append(0, ['kept']);
+  first.settle();
+  const bench = new ShardBench(first.files);
+  bench.files.before = (operation) => {
+    if (operation === 'open') throw systemError('EIO');
+  };
+  bench.open(0, ShardBench.config(), false);
+  bench.settle();
+  bench.files.before = () => {};
+  const removed = bench.request(0, { kind: 'remove' });
+  bench.settle();
+  assert.equal(bench.replies.get(removed)?.garbage?.length, 1);
+});
+
 test('a full disk that does not even let the turn be taken back closes the log, and it comes back', () => {
   const bench = new ShardBench();
   bench.open(0);

@@ -256,7 +256,7 @@ export class SimNode {
     const shard = this.shards[index];
     shard.begin();
     for (const partition of this.partitions) {
-      if (partition.shard !== index) continue;
+      if (partition.shard !== index || partition.unseated) continue;
       shard.board.repair(partition.slot);
       partition.state = 'offline';
       partition.place = null;
@@ -490,7 +490,8 @@ export class SimNode {
     const { model } = partition;
     const asked = { ...this.row(partition) };
     this.shards[partition.shard].request(partition.slot, { kind: 'offsetAtTime', timestampMs }, (reply) => {
-      if (life !== this.life || reply.error !== 'NONE' || model.hasRotted || !model.keepsTimestamps) return;
+      if (life !== this.life || reply.error !== 'NONE' || partition.deleting) return;
+      if (model.hasRotted || !model.keepsTimestamps) return;
       const found = reply.offset ?? -1;
       const start = Math.max(asked.logStartOffset, this.row(partition).logStartOffset);
       for (let offset = start; offset < (found < 0 ? asked.highWatermark : found); offset++) {
@@ -533,6 +534,7 @@ export class SimNode {
           partition.removing = false;
           return;
         }
+        partition.unseated = true;
         if ((reply.garbage ?? []).length > 0) this.jobs.push({ kind: 'delete', paths: reply.garbage ?? [], dueMs: 0 });
         // What is saved of this log must not be taken for that of the next one with its name.
         this.checkpoint((saved) => {

@@ -7,6 +7,8 @@ export class SimPartition {
   /** Its topic was deleted; it goes as soon as its shard can be asked. */
   deleting = false;
   removing = false;
+  /** Its folder has another name; no thread opens it again. */
+  unseated = false;
   /** Where the high watermark lay when the board was last looked at. */
   place: { readonly offset: number; readonly segmentBase: number; readonly position: number } | null = null;
 
