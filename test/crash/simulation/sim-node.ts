@@ -299,7 +299,7 @@ export class SimNode {
     const { model } = partition;
     const bytes = Buffer.from(batch.bytes);
     this.shards[partition.shard].append(partition.slot, bytes, (error, again) => {
-      if (life !== this.life || goesOn(error)) return;
+      if (life !== this.life || goesOn(error) || partition.deleting) return;
       // A turn that found the disk full stores nothing and answers nothing else.
       if (error === 'NOT_ENOUGH_REPLICAS' && this.disk.faultsFired > 0) return;
       if (error === 'RECORD_LIST_TOO_LARGE' && bytes.length > model.config.segmentBytesMax) return;
