@@ -30,7 +30,7 @@ import { limitsFrom, Server } from './network/server.js';
 import type { InternalLog } from './partition/internal-log.js';
 import { awaitMissing } from './partition/missing-directories.js';
 import { PartitionClient } from './partition/partition-client.js';
-import { PartitionInternalLog } from './partition/partition-internal-log.js';
+import { type InternalLogParts, PartitionInternalLog } from './partition/partition-internal-log.js';
 import { Purgatory } from './partition/purgatory.js';
 import { SegmentFiles } from './partition/segment-files.js';
 import { createSideJobs, type SideJobs } from './partition/side-jobs.js';
@@ -277,8 +277,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
       },
     });
     try {
-      const internalLog = (handle: Parameters<PartitionClient['opened']>[0]): InternalLog =>
-        new PartitionInternalLog(partitions, handle, segmentFiles, () => clock.nowMs());
+      const internalLog = (
+        handle: Parameters<PartitionClient['opened']>[0],
+        onDamage: InternalLogParts['onDamage'] = 'stepOver',
+      ): InternalLog => new PartitionInternalLog({ partitions, handle, segmentFiles, clock, logger, onDamage });
       const catalogue = partitions.open({
         topic: CATALOGUE_TOPIC,
         topicId: ZERO_UUID,
@@ -286,7 +288,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         config: catalogueLogConfig(config),
         directoryId: null,
       });
-      const topics = new TopicRegistry({ config, log: internalLog(catalogue), partitions, logger, clock });
+      const topics = new TopicRegistry({ config, log: internalLog(catalogue, 'refuse'), partitions, logger, clock });
       await topics.replay();
       directories.claimOthers(topics.knownLogDirs);
       for (const { claimed } of directories.all) {

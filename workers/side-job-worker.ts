@@ -1,8 +1,10 @@
 /** Entry of the side-job pool's threads. Decides nothing. */
 import { systemClock } from '../src/base/clock.js';
 import type { CompactedSegment, CompactionJob, CompactionOutcome } from '../src/base/compaction-plan.js';
+import type { CheckPace, DamagedRange, SegmentCheck } from '../src/base/segment-check.js';
 import { runCompaction } from '../src/log/compaction-run.js';
 import { nodeFileSystem } from '../src/log/file-system.js';
+import { checkSegment } from '../src/log/segment-check.js';
 import { Handover, type HandoverMemory } from '../src/ring/handover.js';
 
 export { runSideJob } from '../src/log/side-job.js';
@@ -16,4 +18,16 @@ export function runCompactionJob({
   handover: HandoverMemory;
 }): CompactionOutcome | null {
   return runCompaction(nodeFileSystem, systemClock, job, new Handover<CompactedSegment, boolean>(handover));
+}
+
+export function runSegmentCheck({
+  check,
+  pace,
+  handover,
+}: {
+  check: SegmentCheck;
+  pace: CheckPace;
+  handover: HandoverMemory;
+}): DamagedRange[] | null {
+  return checkSegment(nodeFileSystem, systemClock, check, pace, new Handover<never, never>(handover));
 }

@@ -7,6 +7,7 @@
  * ```
  */
 import { join } from 'node:path';
+import type { DamagedRange } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
 import { crc32c } from '../record/crc32c.js';
 import { readTextFile } from './checkpoint.js';
@@ -50,29 +51,16 @@ export function readDamage(files: FileSystem, directory: string, segments: reado
   return true;
 }
 
-/**
- * Checks every byte of a segment that was found to be damaged while it was read, and notes the damaged ranges in it.
- * Returns whether there are any.
- */
+/** Checks every byte of a segment, and returns what of it is damaged. */
 export function examineSegment(
   files: FileSystem,
   fd: number,
   window: Buffer,
   segment: Segment,
   nextBaseOffset: Offset,
-): boolean {
+): DamagedRange[] {
   const range = { fd, end: segment.writtenBytes, baseOffset: segment.baseOffset, offsetLimit: nextBaseOffset };
   const scan = new SegmentScan(files, window, range, () => {});
   while (!scan.run(Number.MAX_SAFE_INTEGER));
-  segment.forgetDamagedBytes();
-  segment.damaged.push(...scan.damaged);
-  if (scan.validEnd < segment.writtenBytes) {
-    segment.damaged.push({
-      position: scan.validEnd,
-      endPosition: segment.writtenBytes,
-      startOffset: scan.nextOffset,
-      endOffset: nextBaseOffset,
-    });
-  }
-  return segment.damaged.length > 0;
+  return scan.damage;
 }

@@ -23,11 +23,12 @@ import {
   stampPlace,
 } from '../record/record-batch.js';
 import type { AppendOutcome } from './append-outcome.js';
-import { examineSegment, readDamage, writeDamage } from './damage-record.js';
+import { readDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import { FlushProgress } from './flush-progress.js';
 import { FlushSet } from './flush-set.js';
 import { type EpochEndOffset, LEADER_EPOCH_FILE, LeaderEpochs, loadLeaderEpochs } from './leader-epochs.js';
+import { LogChecks } from './log-checks.js';
 import { LogCompaction } from './log-compaction.js';
 import { readLogFolder, snapshotPathAt } from './log-folder.js';
 import { type Located, type LogPlace, locate, maxTimestamp, offsetAtTime, type RecordAtTime } from './log-reader.js';
@@ -78,6 +79,7 @@ export class PartitionLog {
   readonly files: FileSystem;
   readonly openFiles: OpenFiles;
   readonly compaction: LogCompaction;
+  readonly checks: LogChecks;
   private readonly progress: FlushProgress;
   private readonly folder: PartitionFolder;
   private readonly clock: Clock;
@@ -116,11 +118,12 @@ export class PartitionLog {
       get config() {
         return present();
       },
-      examine: (segment) => this.examine(segment),
+      examine: (segment) => this.checks.examine(segment),
     });
     const { files, openFiles, directory, segments, folder, progress, producers } = this;
     const parts = { files, openFiles, directory, segments, folder, progress, producers, config: present };
     this.compaction = new LogCompaction(parts, options.firstDirtyOffset);
+    this.checks = new LogChecks({ files, openFiles, log: this.log, directory, segments, written: () => this.written });
     this.turn = new StagedTurn(this);
   }
 
@@ -225,21 +228,6 @@ export class PartitionLog {
     this.progress.begin(endOffset);
     this.compaction.begin(this.startOffset);
     this.failure = null;
-  }
-
-  /** Damage that came to light while reading: from now on it is known, written down, and everything around it is served. */
-  private examine(segment: Segment): void {
-    const { files, openFiles, segments } = this;
-    const next = segments[segments.indexOf(segment) + 1]?.baseOffset ?? this.written.offset;
-    const fd = openFiles.descriptor(segment.path, 'write');
-    if (!examineSegment(files, fd, openFiles.recoveryWindow, segment, next)) return;
-    for (const range of segment.damaged) {
-      this.log.error(
-        { segment: segment.path, ...range },
-        'A part of the log turned out to be damaged: reads of it are refused.',
-      );
-    }
-    writeDamage(files, this.directory, segments);
   }
 
   private restoreParts(): RestoreParts {

@@ -13,6 +13,7 @@
  * could say so. Linux reports that once and keeps the pages, called clean, as if they were on the disk: so they are dropped
  * from memory, and what is checked is what the disk has. It costs reading again what came since the last checkpoint.
  */
+import type { DamagedRange } from '../base/segment-check.js';
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
 import type { LogConfig } from '../config/log-config.js';
 import { BATCH_HEADER_BYTES, MAGIC } from '../record/batch-layout.js';
@@ -24,7 +25,7 @@ import type { OpenFiles } from './open-files.js';
 import { holdsOnlyZeros, trimRoom } from './prepared-room.js';
 import { type RestoreParts, restoreProducers } from './producer-restore.js';
 import type { ProducerState } from './producer-state.js';
-import { type DamagedRange, type Segment, segmentFloor } from './segment.js';
+import { type Segment, segmentFloor } from './segment.js';
 import { SegmentScan } from './segment-scan.js';
 import { writeIndexFiles } from './segment-search.js';
 import { TURN_BYTES_MAX } from './staged-turn.js';

@@ -1,10 +1,10 @@
 /** Reads a segment batch by batch, checks every byte, and tells a torn tail from damage in the middle. Lives on shards. */
+import type { DamagedRange } from '../base/segment-check.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import { BATCH_HEADER_BYTES, CRC_FROM, MAGIC, MAGIC_V2 } from '../record/batch-layout.js';
 import { crc32c } from '../record/crc32c.js';
 import { baseOffsetOf, crcOf, lastOffsetDeltaOf, magicOf, recordsCountOf, sizeOf } from '../record/record-batch.js';
 import type { FileSystem } from './file-system.js';
-import type { DamagedRange } from './segment.js';
 
 /** Behind damage only batches up to this size are looked for: every length that random bytes claim would cost a CRC. */
 const SEARCHED_BATCH_BYTES_MAX = 64 * 1024 * 1024;
@@ -32,7 +32,8 @@ export class SegmentScan {
   /** First offset behind the last valid batch. */
   nextOffset: Offset;
   readonly damaged: DamagedRange[] = [];
-  private position: FilePosition = 0;
+  /** How far it has come. */
+  position: FilePosition = 0;
   /** Where the present damage began, -1 where there is none. */
   private suspectFrom: FilePosition = -1;
   private filledFrom: FilePosition = 0;
@@ -59,6 +60,14 @@ export class SegmentScan {
       else this.searchOn(budgetBytes);
     }
     return true;
+  }
+
+  /** What is damaged where the end is no torn tail either: then whatever lies behind the last valid batch is, too. */
+  get damage(): DamagedRange[] {
+    const { validEnd, nextOffset, damaged } = this;
+    const { end, offsetLimit } = this.range;
+    if (validEnd >= end) return damaged;
+    return [...damaged, { position: validEnd, endPosition: end, startOffset: nextOffset, endOffset: offsetLimit }];
   }
 
   /** What was read ahead of the batch that is being visited is read again. */

@@ -1,19 +1,11 @@
 /** One segment of a log: its place, its size, its sparse indexes and what of it is damaged. Lives on shards. */
 import type { FileSlice } from '../base/file-slice.js';
+import { type DamagedRange, rangeHolding } from '../base/segment-check.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import { lastOffsetOf, maxTimestampOf, recordsCountOf } from '../record/record-batch.js';
 import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.js';
 import { segmentFileName } from './segment-name.js';
 import { TIME_ENTRY_BYTES, TimeIndex } from './time-index.js';
-
-/** Bytes that were batches and cannot be believed any more, with valid batches behind them. */
-export interface DamagedRange {
-  readonly position: FilePosition;
-  readonly endPosition: FilePosition;
-  /** Offsets that a fetch is refused for: from the first one missing up to the first one that is there again. */
-  readonly startOffset: Offset;
-  readonly endOffset: Offset;
-}
 
 /** A segment before a turn, so that the turn can be taken back. */
 export interface SegmentMark {
@@ -174,7 +166,7 @@ export class Segment {
 
   damagedFor(offset: Offset): DamagedRange | undefined {
     if (this.damaged.length === 0) return undefined;
-    return this.damaged.find((range) => offset >= range.startOffset && offset < range.endOffset);
+    return rangeHolding(this.damaged, offset);
   }
 
   /** Before it is checked anew. Lost records that left no byte behind cannot be found again by looking: those stay known. */

@@ -5,6 +5,7 @@ import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { KafkaError } from '../base/kafka-error.js';
 import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
+import type { DamagedRange } from '../base/segment-check.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { CompactionSettings } from '../config/broker-config.js';
@@ -32,6 +33,7 @@ import type {
 } from './partitions.js';
 import { placeOn } from './placement.js';
 import { Preparations } from './preparations.js';
+import { Scrubber } from './scrubber.js';
 import type { SegmentFiles } from './segment-files.js';
 import { segmentPath } from './segment-path.js';
 import { ShardPool } from './shard-pool.js';
@@ -87,6 +89,7 @@ export class PartitionClient implements Partitions {
   /** Those whose folder of log.dirs is not there. */
   private readonly absent = new Set<PartitionEntry>();
   private readonly compactor: Compactor | null;
+  private readonly scrubber: Scrubber;
   private readonly budgets: DiskBudgets;
   private readonly checkpoints: Checkpoints;
 
@@ -150,6 +153,7 @@ export class PartitionClient implements Partitions {
         ask: (entry, request) => this.ask(entry, request),
         checkpoint: (entry) => this.checkpointHome(entry),
       });
+    this.scrubber = new Scrubber({ sideJobs, ask: (entry, request) => this.ask(entry, request) });
   }
 
   /** True while a ring is full, or too much waits for the side-job pool: sockets should be left unread until `onRelieved` calls back. */
@@ -472,6 +476,10 @@ export class PartitionClient implements Partitions {
     return reply.producers ?? [];
   }
 
+  examine(handle: PartitionHandle, offset: Offset): Promise<readonly DamagedRange[]> {
+    return this.scrubber.examine(handle as PartitionEntry, offset);
+  }
+
   reconfigure(handle: PartitionHandle, config: LogConfig): void {
     const entry = handle as PartitionEntry;
     const fitted = this.fitted(config, entry.home);
@@ -534,12 +542,13 @@ export class PartitionClient implements Partitions {
     await this.budgets.close();
     await this.compactor?.close();
     await this.preparations.close();
+    await this.scrubber.close();
     return this.pool.close();
   }
 
   async terminate(): Promise<void> {
     // Whoever waits for a shard is answered by its end.
-    const ended = [this.budgets.close(), this.compactor?.close()];
+    const ended = [this.budgets.close(), this.compactor?.close(), this.scrubber.close()];
     await this.pool.terminate();
     await Promise.all(ended);
   }

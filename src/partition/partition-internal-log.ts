@@ -1,27 +1,40 @@
 /** An internal log on a partition of its own: encodes what the broker writes, reads it back from the files. Main thread. */
+import type { Clock } from '../base/clock.js';
 import { KafkaError } from '../base/kafka-error.js';
+import type { Logger } from '../base/logger.js';
+import { type DamagedRange, rangeHolding } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
-import { decodeRecords, encodeBatch, iterateBatches } from '../record/record.js';
-import { lastOffsetOf } from '../record/record-batch.js';
+import { BATCH_HEADER_BYTES, MAGIC_V2 } from '../record/batch-layout.js';
+import { decodeRecords, encodeBatch, type LogRecord } from '../record/record.js';
+import { computeCrc, crcOf, lastOffsetOf, magicOf, sizeOf } from '../record/record-batch.js';
 import type { InternalLog, InternalRecord } from './internal-log.js';
 import type { PartitionHandle, Partitions } from './partitions.js';
 import type { SegmentFiles } from './segment-files.js';
 
 const READ_BYTES = 1024 * 1024;
 
+export interface InternalLogParts {
+  readonly partitions: Pick<Partitions, 'append' | 'opened' | 'watermarks' | 'read' | 'examine'>;
+  readonly handle: PartitionHandle;
+  readonly segmentFiles: Pick<SegmentFiles, 'read'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly logger: Logger;
+  /**
+   * What a replay does where bytes are damaged: `stepOver` goes on behind them, because one lost record must not take all
+   * others with it; `refuse` rejects, because a record that is not seen would undo what it said.
+   */
+  readonly onDamage: 'stepOver' | 'refuse';
+}
+
 export class PartitionInternalLog implements InternalLog {
-  constructor(
-    private readonly partitions: Partitions,
-    private readonly handle: PartitionHandle,
-    private readonly segmentFiles: SegmentFiles,
-    private readonly nowMs: () => number,
-  ) {}
+  constructor(private readonly parts: InternalLogParts) {}
 
   append(records: readonly InternalRecord[]): Promise<Offset> {
-    const timestampMs = this.nowMs();
+    const { partitions, handle, clock } = this.parts;
+    const timestampMs = clock.nowMs();
     const batch = encodeBatch({ records: records.map(({ key, value }) => ({ key, value, timestampMs })) });
     return new Promise((resolve, reject) => {
-      this.partitions.append(this.handle, batch, false, ({ error, message, baseOffset }) => {
+      partitions.append(handle, batch, false, ({ error, message, baseOffset }) => {
         if (error === 'NONE') resolve(baseOffset);
         else reject(new KafkaError(error, message ?? undefined));
       });
@@ -29,29 +42,85 @@ export class PartitionInternalLog implements InternalLog {
   }
 
   async replay(visit: (record: InternalRecord, offset: Offset) => void): Promise<void> {
-    const { partitions, handle } = this;
+    const { partitions, handle, segmentFiles } = this.parts;
     // One that failed at first, and was opened later, stays a failure for whoever asks how the opening went.
     if (handle.state !== 'online') await partitions.opened(handle);
     // The board still tells where a closed log stood: an empty one may hold more once it was read again.
-    if (handle.state !== 'online')
-      throw new KafkaError('KAFKA_STORAGE_ERROR', `${handle.topic}-${handle.index} is being read again`);
+    if (handle.state !== 'online') throw new KafkaError('KAFKA_STORAGE_ERROR', `${this.name} is being read again`);
     let offset = partitions.watermarks(handle).logStartOffset;
+    let damaged: readonly DamagedRange[] = [];
     for (;;) {
       if (offset >= partitions.watermarks(handle).highWatermark) return;
       const { error, records } = await partitions.read(handle, offset, READ_BYTES);
-      if (error !== 'NONE')
-        throw new KafkaError(error, `${handle.topic}-${handle.index} could not be read at ${offset}`);
-      if (records === null) return;
+      if (error !== 'NONE' && error !== 'CORRUPT_MESSAGE')
+        throw new KafkaError(error, `${this.name} could not be read at ${offset}`);
+      if (error === 'NONE' && records === null) return;
       const before = offset;
-      for (const batch of iterateBatches(this.segmentFiles.read(records))) {
-        for (const record of decodeRecords(batch)) {
-          if (record.offset >= offset) visit(record, record.offset);
-        }
-        // Compaction may have taken a batch's last records, or all of them.
-        offset = Math.max(offset, lastOffsetOf(batch, 0) + 1);
-      }
-      if (offset === before)
-        throw new KafkaError('CORRUPT_MESSAGE', `${handle.topic}-${handle.index} cannot be read at ${offset}`);
+      if (records !== null) offset = this.visitBatches(segmentFiles.read(records), offset, visit);
+      if (offset > before) continue;
+      if (rangeHolding(damaged, offset) === undefined) damaged = await partitions.examine(handle, offset);
+      offset = this.behind(rangeHolding(damaged, offset), offset);
     }
+  }
+
+  /** Visits the records from `from` on; returns the offset behind the last batch that could be believed. */
+  private visitBatches(bytes: Buffer, from: Offset, visit: (record: InternalRecord, offset: Offset) => void): Offset {
+    const { partitions, handle } = this.parts;
+    const { highWatermark } = partitions.watermarks(handle);
+    let offset = from;
+    for (const batch of soundBatches(bytes)) {
+      // Offsets lie outside of the checksum.
+      const endOffset = lastOffsetOf(batch, 0) + 1;
+      if (endOffset > highWatermark) break;
+      for (const record of this.recordsOf(batch)) if (record.offset >= offset) visit(record, record.offset);
+      // Compaction may have taken a batch's last records, or all of them.
+      offset = Math.max(offset, endOffset);
+    }
+    return offset;
+  }
+
+  private recordsOf(batch: Buffer): LogRecord[] {
+    const { logger, onDamage } = this.parts;
+    try {
+      return decodeRecords(batch);
+    } catch (error) {
+      if (!(error instanceof KafkaError) || onDamage === 'refuse') throw error;
+      // The checksum is right, so this is how it was written, by something newer or broken.
+      logger.error({ log: this.name, offset: lastOffsetOf(batch, 0), err: error }, 'a batch cannot be understood');
+      return [];
+    }
+  }
+
+  private behind(range: DamagedRange | undefined, offset: Offset): Offset {
+    const { logger, onDamage } = this.parts;
+    if (range === undefined) throw new KafkaError('CORRUPT_MESSAGE', `${this.name} cannot be read at ${offset}`);
+    const { startOffset, endOffset } = range;
+    if (onDamage === 'refuse') {
+      throw new KafkaError(
+        'CORRUPT_MESSAGE',
+        `${this.name} is damaged: its offsets ${startOffset} to ${endOffset - 1} cannot be read, and what they say must not be forgotten`,
+      );
+    }
+    logger.error(
+      { log: this.name, ...range },
+      'a part of the log is damaged: what it says is not known, older records count instead',
+    );
+    return endOffset;
+  }
+
+  private get name(): string {
+    const { topic, index } = this.parts.handle;
+    return `${topic}-${index}`;
+  }
+}
+
+/** Whole batches from the first byte on, up to where bytes cannot be believed. */
+function* soundBatches(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; ) {
+    const size = sizeOf(bytes, at);
+    if (size < BATCH_HEADER_BYTES || at + size > bytes.length || magicOf(bytes, at) !== MAGIC_V2) return;
+    if (computeCrc(bytes, at, size) !== crcOf(bytes, at)) return;
+    yield bytes.subarray(at, at + size);
+    at += size;
   }
 }

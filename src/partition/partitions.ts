@@ -2,6 +2,7 @@
 import type { ErrorName } from '../base/error-code.js';
 import type { FileRecords } from '../base/file-slice.js';
 import type { RecordError } from '../base/record-error.js';
+import type { DamagedRange } from '../base/segment-check.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { LogConfig } from '../config/log-config.js';
@@ -164,6 +165,8 @@ export interface Partitions {
   disk(): DiskStanding;
   /** The idempotent producers that the partition remembers. Rejects with KafkaError. */
   activeProducers(handle: PartitionHandle): Promise<readonly ActiveProducer[]>;
+  /** Has every byte of the segment that holds `offset` checked; resolves with what of it is damaged. Rejects where the disk fails. */
+  examine(handle: PartitionHandle, offset: Offset): Promise<readonly DamagedRange[]>;
   reconfigure(handle: PartitionHandle, config: LogConfig): void;
   /**
    * Renames the folder out of the way and deletes it in the background; resolves once the name is free. Rejects with KafkaError

@@ -1,5 +1,6 @@
 /**
- * The side-job pool: deleting, reading ahead, compacting, and looking into batches, off the main thread and off every shard. Main thread.
+ * The side-job pool: deleting, reading ahead, compacting, checking, and looking into batches, off the main thread and off every
+ * shard. Main thread.
  *
  * Piscina hosts these and not the shards: side jobs are what it is made for (many short tasks, threads that come and go,
  * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
@@ -8,6 +9,7 @@
 import type { Piscina } from 'piscina';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
+import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { PreparationJob, PreparationOutcome } from '../record/batch-preparation.js';
 import type { HandoverMemory } from '../ring/handover.js';
 
@@ -26,6 +28,8 @@ export interface SideJobs {
   compact(job: CompactionJob, handover: HandoverMemory): Promise<CompactionOutcome | null>;
   /** One outcome for each batch of the job, in order. */
   prepare(job: PreparationJob): Promise<PreparationOutcome[]>;
+  /** What of the segment is damaged; null where the handover was stopped. Rejects with what the disk says. */
+  check(check: SegmentCheck, pace: CheckPace, handover: HandoverMemory): Promise<DamagedRange[] | null>;
   close(): Promise<void>;
 }
 
@@ -79,6 +83,10 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logg
     async prepare(job) {
       pool ??= open();
       return (await pool).run(job, { name: 'runPreparation' });
+    },
+    async check(check, pace, handover) {
+      pool ??= open();
+      return (await pool).run({ check, pace, handover }, { name: 'runSegmentCheck', transferList: [handover.port] });
     },
     close: async () => {
       await (await pool)?.close();

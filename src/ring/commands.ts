@@ -8,6 +8,7 @@
  *   others   ┌ request id u32 ┬ slot u32 ┬ JSON, UTF-8 ┐
  */
 import type { CompactedSegment } from '../base/compaction-plan.js';
+import type { DamagedRange } from '../base/segment-check.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { LogConfig } from '../config/log-config.js';
 import type { RingConsumer, RingProducer } from './spsc-ring.js';
@@ -76,6 +77,10 @@ export type ShardRequest =
   | { readonly kind: 'swapCompacted'; readonly segment: CompactedSegment; readonly generation: number }
   /** -1 where the work was given up. */
   | { readonly kind: 'endCompaction'; readonly firstDirtyOffset: Offset }
+  /** What is to be checked to know about `offset`. */
+  | { readonly kind: 'planCheck'; readonly offset: Offset }
+  /** Every byte of a segment was checked; answered with all that is damaged in it. */
+  | { readonly kind: 'endCheck'; readonly segmentBase: Offset; readonly damaged: readonly DamagedRange[] }
   /** A page of the watermark board waits on the shard's message port. */
   | { readonly kind: 'boardPage' }
   /** Make everything durable, write what a quick start needs, close all files, and end. */

@@ -420,6 +420,16 @@ export class Shard {
       case 'endCompaction':
         this.replyBetweenTurns(requestId, slot, (log) => this.compactions.end(log, request.firstDirtyOffset));
         break;
+      case 'planCheck':
+        this.replyBetweenTurns(requestId, slot, (log) => {
+          return { error: 'NONE', check: log.checks.plan(request.offset) ?? undefined };
+        });
+        break;
+      case 'endCheck':
+        this.replyBetweenTurns(requestId, slot, (log) => {
+          return { error: 'NONE', damaged: log.checks.end(request.segmentBase, request.damaged) };
+        });
+        break;
       case 'reconfigure':
         this.betweenTurns.push(() => {
           const known = this.partitions[slot];

@@ -67,6 +67,10 @@ export class FakePartitions implements Partitions {
     return handle;
   }
 
+  async examine(): Promise<[]> {
+    return [];
+  }
+
   async opened(handle: PartitionHandle): Promise<void> {
     await Promise.resolve();
     (handle as FakeHandle).state = 'online';

@@ -42,6 +42,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
       probe: async () => true,
       compact: async () => null,
       prepare: async () => [],
+      check: async () => null,
       close: async () => {},
     },
     onFatal: tellFatal,

@@ -53,6 +53,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
       probe: async () => true,
       compact: async () => null,
       prepare: async () => [],
+      check: async () => null,
       close: async () => {},
     },
     onFatal: (reason) => assert.fail(reason),
@@ -70,6 +71,12 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     new Promise((resolve) => client.append(handle, bytes, true, resolve));
   return { client, folder, segmentFiles, open, append };
 }
+
+const internalLog = (partitions: PartitionClient, handle: PartitionHandle, segmentFiles: SegmentFiles) =>
+  new PartitionInternalLog({
+    ...{ partitions, handle, segmentFiles, clock: systemClock, logger: silentLogger },
+    onDamage: 'stepOver',
+  });
 
 const batch = (count = 1): Buffer =>
   encodeBatch({ records: Array.from({ length: count }, () => ({ value: Buffer.from('x'), timestampMs: 1 })) });
@@ -187,7 +194,7 @@ test('what a closed log holds is not said to be nothing', async (t) => {
     entry: new URL('./stand-in-shard.js', import.meta.url),
   });
   const handle = await open();
-  const log = new PartitionInternalLog(client, handle, segmentFiles, () => 1);
+  const log = internalLog(client, handle, segmentFiles);
   await log.replay(() => {});
   assert.equal((await append(handle, Buffer.from('throw'))).error, 'NOT_LEADER_OR_FOLLOWER');
   assert.notEqual(handle.state, 'online');
@@ -220,5 +227,5 @@ test('a log that could not be opened at first is read as soon as it is open', as
   await assert.rejects(client.opened(handle), { error: 'KAFKA_STORAGE_ERROR' });
   rmSync(join(folder, 't-0'));
   await online;
-  await new PartitionInternalLog(client, handle, segmentFiles, () => 1).replay(() => {});
+  await internalLog(client, handle, segmentFiles).replay(() => {});
 });

@@ -1,0 +1,90 @@
+/**
+ * What of one log is damaged, as its shard knows it: told while reading, or by somebody who checked a whole segment elsewhere
+ * and slowly (segment-check.ts). From then on it is known, written down, and everything around it is served. On shards.
+ */
+import type { Logger } from '../base/logger.js';
+import type { DamagedRange, SegmentCheck } from '../base/segment-check.js';
+import type { Offset } from '../base/units.js';
+import { examineSegment, writeDamage } from './damage-record.js';
+import type { FileSystem } from './file-system.js';
+import type { LogPlace } from './log-reader.js';
+import type { OpenFiles } from './open-files.js';
+import { type Segment, segmentFloor } from './segment.js';
+import { onDisk } from './storage-error.js';
+
+export interface LogChecksParts {
+  readonly files: FileSystem;
+  readonly openFiles: OpenFiles;
+  readonly log: Logger;
+  readonly directory: string;
+  readonly segments: readonly Segment[];
+  /** Where the last written batch ends. */
+  readonly written: () => Readonly<LogPlace>;
+}
+
+export class LogChecks {
+  /** Segments that somebody is checking, by base offset: what is found counts only while they are the log's. */
+  private readonly underWay = new Map<Offset, Segment>();
+
+  constructor(private readonly parts: LogChecksParts) {}
+
+  /** Damage that came to light while reading: all of the segment is checked here and now. */
+  examine(segment: Segment): void {
+    const { files, openFiles, segments } = this.parts;
+    const fd = openFiles.descriptor(segment.path, 'write');
+    const found = examineSegment(files, fd, openFiles.recoveryWindow, segment, this.endOf(segments.indexOf(segment)));
+    this.note(segment, found);
+  }
+
+  /** What is to be checked to know about `offset`; null where no segment holds it. */
+  plan(offset: Offset): SegmentCheck | null {
+    const { segments } = this.parts;
+    const at = segmentFloor(segments, offset);
+    if (at < 0) return null;
+    const segment = segments[at];
+    this.underWay.set(segment.baseOffset, segment);
+    const { path, baseOffset: segmentBase, writtenBytes: bytes } = segment;
+    return { path, segmentBase, bytes, offsetLimit: this.endOf(at) };
+  }
+
+  /**
+   * Takes in what was found in a segment that {@link plan} named, unless that is not the log's any more. Returns all that
+   * is known to be damaged in it. @throws StorageError
+   */
+  end(segmentBase: Offset, found: readonly DamagedRange[]): readonly DamagedRange[] {
+    const segment = this.underWay.get(segmentBase);
+    this.underWay.delete(segmentBase);
+    if (segment === undefined || !this.parts.segments.includes(segment)) return [];
+    onDisk('write what is damaged in', segment.path, () => this.note(segment, found));
+    return segment.damaged;
+  }
+
+  private endOf(index: number): Offset {
+    return this.parts.segments[index + 1]?.baseOffset ?? this.parts.written().offset;
+  }
+
+  private note(segment: Segment, found: readonly DamagedRange[]): void {
+    const { files, directory, segments, log } = this.parts;
+    const known = segment.damaged.slice();
+    segment.forgetDamagedBytes();
+    segment.damaged.push(...found);
+    const fresh = segment.damaged.filter((range) => !known.some((old) => isSame(old, range)));
+    if (fresh.length === 0 && segment.damaged.length === known.length) return;
+    for (const range of fresh) {
+      log.error(
+        { segment: segment.path, ...range },
+        'A part of the log turned out to be damaged: reads of it are refused.',
+      );
+    }
+    writeDamage(files, directory, segments);
+  }
+}
+
+function isSame(a: DamagedRange, b: DamagedRange): boolean {
+  return (
+    a.position === b.position &&
+    a.endPosition === b.endPosition &&
+    a.startOffset === b.startOffset &&
+    a.endOffset === b.endOffset
+  );
+}

@@ -1,0 +1,56 @@
+/** Reads every byte of a segment and tells which ranges of it are damaged, at a pace that others do not feel. Side-job pool. */
+import type { Clock } from '../base/clock.js';
+import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
+import type { FileSystem } from './file-system.js';
+import { SegmentScan } from './segment-scan.js';
+
+const WINDOW_BYTES = 1024 * 1024;
+/** Read between two pauses. */
+const STEP_BYTES = 512 * 1024;
+/** What was found has to fit into a ring, and into memory; a file with more holes than this has little left to serve. */
+const RANGES_MAX = 1000;
+
+/** Whoever the work is done for. */
+export interface CheckHost {
+  pause(ms: number): void;
+  readonly stopped: boolean;
+}
+
+/** null where it was stopped. Throws what the disk says. */
+export function checkSegment(
+  files: FileSystem,
+  clock: Clock,
+  check: SegmentCheck,
+  pace: CheckPace,
+  host: CheckHost,
+): DamagedRange[] | null {
+  const { path, bytes: end, segmentBase: baseOffset, offsetLimit } = check;
+  const fd = files.open(path, 'read');
+  try {
+    const window = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, end));
+    const scan = new SegmentScan(files, window, { fd, end, baseOffset, offsetLimit }, () => {});
+    for (;;) {
+      const from = scan.position;
+      const beganMs = clock.monotonicMs();
+      const done = scan.run(STEP_BYTES);
+      const workedMs = clock.monotonicMs() - beganMs;
+      if (done) return bounded(scan.damage);
+      const stepMs = Math.max(workedMs / pace.coreShareMax, (1000 * (scan.position - from)) / pace.bytesPerSecondMax);
+      if (stepMs > workedMs) host.pause(stepMs - workedMs);
+      if (host.stopped) return null;
+    }
+  } finally {
+    files.close(fd);
+  }
+}
+
+/** Of too many ranges the last ones become one, with what lies between them. */
+function bounded(ranges: readonly DamagedRange[]): DamagedRange[] {
+  const kept = ranges.slice(0, RANGES_MAX);
+  const last = ranges.at(-1);
+  if (last !== undefined && ranges.length > RANGES_MAX) {
+    const { endPosition, endOffset } = last;
+    kept[RANGES_MAX - 1] = { ...kept[RANGES_MAX - 1], endPosition, endOffset };
+  }
+  return kept;
+}

@@ -1,0 +1,144 @@
+/** What somebody finds who checks a segment elsewhere: it counts while the segment is the log's, is written down, and can be undone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SegmentCheck } from '../../src/base/segment-check.js';
+import type { PartitionLog } from '../../src/log/partition-log.js';
+import { checkSegment } from '../../src/log/segment-check.js';
+import { FakeClock } from '../base/fake-clock.js';
+import { FakeFileSystem } from './fake-file-system.js';
+import { append, compact, DIRECTORY, flush, openLog, readAll } from './testbed.js';
+
+const config = { segmentBytesMax: 2000, preparedBytesMax: 0 };
+const AT_ONCE = { bytesPerSecondMax: Number.POSITIVE_INFINITY, coreShareMax: 1 };
+const host = { pause: () => assert.fail('nobody slows it down'), stopped: false };
+
+function built(batches = 40): { files: FakeFileSystem; log: PartitionLog } {
+  const files = new FakeFileSystem();
+  const log = openLog(files, { config });
+  for (let i = 0; i < batches; i++) append(log, { values: [`${i}`.padStart(60, 'x')] });
+  flush(files, log);
+  assert.ok(log.segments.length > 2);
+  return { files, log };
+}
+
+/** A bit of the last byte of the batch at `offset`, which no header tells of. */
+function rot(files: FakeFileSystem, log: PartitionLog, offset: number): void {
+  const located = log.locate(offset, 1, offset + 1, true);
+  const slice = located?.slices[0] ?? assert.fail('it is not there');
+  const bytes = files.content(slice.path);
+  bytes[slice.position + slice.length - 1] ^= 4;
+  files.setContent(slice.path, bytes);
+}
+
+function plan(log: PartitionLog, offset: number): SegmentCheck {
+  return log.checks.plan(offset) ?? assert.fail('nothing to check');
+}
+
+function checked(files: FakeFileSystem, log: PartitionLog, offset: number) {
+  const check = plan(log, offset);
+  const found = checkSegment(files, new FakeClock(), check, AT_ONCE, host) ?? assert.fail('it was stopped');
+  return log.checks.end(check.segmentBase, found);
+}
+
+test('damage that only a checksum tells is refused once a check has found it, and all around it is served', () => {
+  const { files, log } = built();
+  const offsets = [1, log.segments[1].baseOffset, log.logEndOffset - 1];
+  for (const offset of offsets) rot(files, log, offset);
+  for (const offset of offsets) {
+    const [range] = checked(files, log, offset);
+    assert.deepEqual([range.startOffset, range.endOffset], [offset, offset + 1]);
+  }
+  const { records, refused } = readAll(files, log);
+  assert.deepEqual(refused, offsets);
+  assert.equal(records.length, 40 - offsets.length);
+  log.deleteRecordsBefore(0);
+  log.close();
+  assert.deepEqual(readAll(files, openLog(files, { config, clean: true })).refused, offsets);
+});
+
+test('damage that is gone again is served again', () => {
+  const { files, log } = built();
+  const path = log.segments[0].path;
+  const sound = files.content(path);
+  rot(files, log, 2);
+  assert.equal(checked(files, log, 2).length, 1);
+  files.setContent(path, sound);
+  assert.equal(checked(files, log, 2).length, 0);
+  assert.deepEqual(readAll(files, log).refused, []);
+  assert.deepEqual(readAll(files, openLog(files, { config, clean: true })).refused, []);
+});
+
+test("what is found in a segment that is not the log's any more says nothing", () => {
+  const { files, log } = built();
+  const check = plan(log, 0);
+  const damaged = [{ position: 0, endPosition: 100, startOffset: 0, endOffset: 1 }];
+  log.deleteRecordsBefore(log.segments[1].baseOffset);
+  assert.deepEqual(log.checks.end(check.segmentBase, damaged), []);
+  const first = log.segments[0];
+  const second = plan(log, first.baseOffset);
+  assert.notEqual(compact(files, log), null);
+  assert.deepEqual(log.checks.end(second.segmentBase, damaged), []);
+  assert.deepEqual(readAll(files, log).refused, []);
+});
+
+test('a check keeps to its share of a core and to its bytes, and ends when told', () => {
+  const { files, log } = built(400);
+  const segment = { ...plan(log, 0), bytes: 0 };
+  // As one file that is long enough for some steps.
+  const whole = Buffer.concat(log.segments.map(({ path }) => files.content(path)));
+  const copies = Buffer.alloc(4 * 1024 * 1024);
+  whole.copy(copies);
+  files.setContent(`${DIRECTORY}/long`, copies);
+  const check = { ...segment, path: `${DIRECTORY}/long`, bytes: copies.length, offsetLimit: 1e6 };
+  const openBefore = files.openDescriptors;
+  const clock = new FakeClock();
+  const pauses: number[] = [];
+  let stopped = false;
+  const slow = {
+    pause: (ms: number) => {
+      pauses.push(ms);
+      clock.advance(ms);
+    },
+    get stopped() {
+      return stopped;
+    },
+  };
+  // Each read takes 2 ms.
+  files.before = (operation) => {
+    if (operation === 'read') clock.advance(2);
+  };
+  const beganMs = clock.monotonicMs();
+  const found = checkSegment(
+    files,
+    clock,
+    check,
+    { bytesPerSecondMax: Number.POSITIVE_INFINITY, coreShareMax: 0.05 },
+    slow,
+  );
+  assert.equal(found?.length, 1, 'what is no batch is damaged');
+  const pausedMs = pauses.reduce((sum, ms) => sum + ms, 0);
+  const workedMs = clock.monotonicMs() - beganMs - pausedMs;
+  assert.ok(pausedMs / workedMs > 15, `${pausedMs} ms of rest for ${workedMs} ms of work`);
+  pauses.length = 0;
+  checkSegment(files, clock, check, { bytesPerSecondMax: 1024 * 1024, coreShareMax: 1 }, slow);
+  assert.ok(Math.abs(pauses.reduce((sum, ms) => sum + ms, 0) - 3500) < 700, `${pauses}`);
+  stopped = true;
+  assert.equal(checkSegment(files, clock, check, { bytesPerSecondMax: 1, coreShareMax: 1 }, slow), null);
+  assert.equal(files.openDescriptors, openBefore, 'whether it ends by itself or is stopped, the file is let go of');
+});
+
+test('of very many damaged ranges the last become one', () => {
+  const files = new FakeFileSystem();
+  const log = openLog(files, { config: { ...config, segmentBytesMax: 10_000_000 } });
+  for (let i = 0; i < 4000; i++) append(log, { values: ['v'] });
+  flush(files, log);
+  const [{ path }] = log.segments;
+  const bytes = files.content(path);
+  const size = bytes.length / 4000;
+  for (let i = 0; i < 4000; i += 2) bytes[(i + 1) * size - 1] ^= 1;
+  files.setContent(path, bytes);
+  const ranges = checked(files, log, 0);
+  assert.equal(ranges.length, 1000);
+  assert.equal(ranges.at(-1)?.endOffset, 3999);
+  assert.equal(readAll(files, log).records.length, 1000);
+});
