@@ -105,21 +105,9 @@ export class Recovery {
   private begin(): void {
     const { parts } = this;
     this.begun = true;
-    this.keepCut();
     const from = parts.segments[this.first]?.baseOffset ?? 0;
     parts.epochs.truncateFromEnd(from);
     restoreProducers({ ...parts, segments: parts.segments.slice(0, this.first) }, parts.producers, from);
-  }
-
-  /**
-   * The segment in front of what is checked may have been cut to its data by a process that died before that was on disk. It
-   * is brought there now: once the log goes on in later segments, nobody would look for zeros at its end any more.
-   */
-  private keepCut(): void {
-    const { files, openFiles, segments } = this.parts;
-    if (this.first === 0) return;
-    const { path } = segments[this.first - 1];
-    flushing(path, () => files.fdatasync(openFiles.descriptor(path, 'write')));
   }
 
   private scanOf(segment: Segment): SegmentScan {

@@ -186,8 +186,8 @@ export class FakeFileSystem implements FileSystem {
     try {
       this.before('fdatasync', path);
     } catch (error) {
-      // As Linux does: the pages are called clean although they never reached the medium.
-      if ((error as { code?: unknown }).code !== undefined) inode.pending = [];
+      // As Linux does: the pages are called clean although they never reached the medium. How long the file is lies in the journal.
+      if ((error as { code?: unknown }).code !== undefined) inode.pending = inode.pending.filter(isTruncation);
       throw error;
     }
     sync(inode);
@@ -398,6 +398,10 @@ function keepAnySectors(inode: Inode, chance: (below: number) => number): void {
 
 function applyWrite(inode: Inode, write: PendingWrite): void {
   inode.durable = changed(inode.durable, write);
+}
+
+function isTruncation(write: PendingWrite): boolean {
+  return 'truncatedTo' in write;
 }
 
 function changed(content: Buffer, write: PendingWrite): Buffer {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeFileSystem, systemError } from './fake-file-system.js';
-import { append, DIRECTORY, flush, openLog, readAll, testConfig } from './testbed.js';
+import { append, DIRECTORY, openLog, readAll, testConfig } from './testbed.js';
 
 const first = `${DIRECTORY}/00000000000000000000.log`;
 const config = { preparedBytesMax: 4096 };
@@ -42,22 +42,6 @@ test('after a clean stop, a roll and a crash no file has room', () => {
     assert.equal(files.readFile(first).length, endPosition, end);
     assert.equal(values(files, log).length, 40, end);
   }
-});
-
-test('a cut that a killed process did not bring to disk is brought there by the next, before the log goes on', () => {
-  const files = new FakeFileSystem();
-  const killed = filled(files);
-  flush(files, killed);
-  const { endPosition } = killed;
-  killed.roll();
-  files.kill();
-  const next = openLog(files, { config, recoveryPoint: 40 });
-  append(next, { values: [value(40)] });
-  flush(files, next);
-  files.crash(() => 0);
-  const log = openLog(files, { config, recoveryPoint: 41 });
-  assert.equal(files.readFile(first).length, endPosition);
-  assert.equal(values(files, log).length, 41);
 });
 
 test('the cut leaves a segment the time of its last append', () => {
