@@ -27,23 +27,22 @@ export class LoadConsumer {
     private readonly options: ConsumerOptions,
   ) {
     for (const partition of options.partitions) this.#positions.set(partition, 0);
-    if (!options.group) this.#begin('assign');
-  }
-
-  #begin(f: 'assign' | 'subscribe'): void {
-    this.history.complete(this.history.invoke(), { f, process: this.options.name });
+    if (!options.group) {
+      const from = Object.fromEntries(options.partitions.map((partition) => [`${options.topic}-${partition}`, 0]));
+      this.history.complete(this.history.invoke(), { f: 'assign', process: options.name, from });
+    }
   }
 
   run(session: Session): Promise<void> {
     const { name, group } = this.options;
     return untilKilled(session, name, async (client) => {
       if (group) {
-        this.#begin('subscribe');
+        this.history.complete(this.history.invoke(), { f: 'subscribe', process: name });
         await this.readCommitted(client, group);
       }
       while (!session.over) {
         const read = await this.#poll(client, session);
-        if (group && read) await this.#commit(client, group);
+        if (group && read) await this.#commit(client, group, session);
       }
     });
   }
@@ -83,7 +82,7 @@ export class LoadConsumer {
     return true;
   }
 
-  async #commit(client: KafkaClient, groupId: string): Promise<void> {
+  async #commit(client: KafkaClient, groupId: string, session: Session): Promise<void> {
     const { topic, name } = this.options;
     const invoked = this.history.invoke();
     const offsets = Object.fromEntries(
@@ -102,7 +101,9 @@ export class LoadConsumer {
         { groupId, generationIdOrMemberEpoch: -1, memberId: '', topics: [{ name: topic, partitions }] },
         { versionMax: 9 },
       );
-      tell(response.topics[0].partitions.every(({ errorCode }) => errorCode === 'NONE') ? 'ok' : 'info');
+      const taken = response.topics[0].partitions.every(({ errorCode }) => errorCode === 'NONE');
+      tell(taken ? 'ok' : 'info');
+      if (taken) session.committed();
     } catch (error) {
       tell('info');
       throw error;

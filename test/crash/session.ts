@@ -10,6 +10,11 @@ export class Session {
   readonly firstAcknowledged = new Promise<void>((resolve) => {
     this.#acknowledged = resolve;
   });
+  #committed: () => void = () => undefined;
+  /** Resolves at the first commit of this life that was acknowledged. */
+  readonly firstCommitted = new Promise<void>((resolve) => {
+    this.#committed = resolve;
+  });
   /** Answers that a broker must never give here, whatever happened to it. */
   readonly complaints: string[] = [];
 
@@ -23,6 +28,10 @@ export class Session {
 
   acknowledged(): void {
     this.#acknowledged();
+  }
+
+  committed(): void {
+    this.#committed();
   }
 
   complain(text: string): void {

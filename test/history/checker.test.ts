@@ -1,4 +1,4 @@
-/** The judge is judged: it acquits a thousand good histories and finds a thousand planted faults of every class. Test process. */
+/** The judge is judged: it acquits good histories and finds every fault planted in them. Test process. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AnomalyClass, checkHistory } from './checker.js';
@@ -6,7 +6,8 @@ import { goodHistory, randomOf } from './good-history.js';
 import type { Operation } from './history.js';
 import { mutations } from './mutations.js';
 
-const HISTORIES = 1_000;
+/** Small ones here; the crash laboratory has R0 for the histories of real brokers. */
+const HISTORIES = 100;
 
 test('good histories have no anomaly', () => {
   for (let seed = 1; seed <= HISTORIES; seed++) {
@@ -17,17 +18,21 @@ test('good histories have no anomaly', () => {
 });
 
 for (const name of Object.keys(mutations) as AnomalyClass[]) {
-  test(`${HISTORIES} planted faults of class ${name} are found`, () => {
-    let planted = 0;
-    for (let seed = 1; planted < HISTORIES; seed++) {
-      assert.ok(seed < 40 * HISTORIES, `only ${planted} histories offered a place for the fault`);
-      const random = randomOf(seed);
-      // Through JSON: records that several reads share must be changed in one of them alone.
-      const history = JSON.parse(JSON.stringify(goodHistory(random)));
-      if (!mutations[name](history, random)) continue;
-      planted += 1;
-      const found = new Set(checkHistory(history).anomalies.map((anomaly) => anomaly.class));
-      assert.ok(found.has(name), `seed ${seed}: ${[...found].join(', ') || 'nothing'} instead of ${name}`);
+  test(`${HISTORIES} planted faults of each kind of class ${name} are found`, () => {
+    for (const [kind, plant] of Object.entries(mutations[name])) {
+      let planted = 0;
+      for (let seed = 1; planted < HISTORIES; seed++) {
+        assert.ok(seed < 40 * HISTORIES, `${kind}: only ${planted} histories offered a place for it`);
+        const random = randomOf(seed);
+        // Through JSON: records that several reads share must be changed in one of them alone.
+        const history = JSON.parse(JSON.stringify(goodHistory(random)));
+        const partition = plant(history, random);
+        if (partition === null) continue;
+        planted += 1;
+        const { anomalies } = checkHistory(history);
+        const found = anomalies.filter((anomaly) => anomaly.partition === partition).map((anomaly) => anomaly.class);
+        assert.ok(found.includes(name), `${kind}, seed ${seed}: ${[...new Set(found)].join(', ') || 'nothing'}`);
+      }
     }
   });
 }
@@ -58,5 +63,5 @@ test('a write that nobody decided may be there or not, but not half', () => {
   assert.deepEqual(judge(send('info', ['a', 'b'], null, 1), read(['a', 'b'], 3)), []);
   assert.deepEqual(judge(send('info', ['a', 'b'], null, 1), read([], 3)), []);
   assert.deepEqual(judge(send('info', ['a', 'b'], null, 1), read(['a'], 3)), ['torn-batch']);
-  assert.deepEqual(judge(send('ok', ['a'], 0, 1), send('ok', ['b'], 1, 3), read(['a'], 5)), ['unseen']);
+  assert.deepEqual(judge(send('ok', ['a'], 0, 1), send('ok', ['b'], 1, 3), read(['a'], 5)), ['unseen', 'went-back']);
 });

@@ -89,10 +89,14 @@ function readsOf(operation: Operation): [string, readonly ReadRecord[]][] {
 
 /** Within a poll, and from one poll of a process to its next, each record follows the one before in the log. */
 function checkPolls(inOrder: readonly Operation[], viewOf: (name: string) => PartitionView, report: Report): void {
-  /** Where each process stands; `false` while a group decides what it reads, so that only single polls are judged. */
+  /** The index that each process reads next; `false` while a group decides what it reads, so that only single polls are judged. */
   const positions = new Map<string, Map<string, number> | false>();
   for (const operation of inOrder) {
-    if (operation.f === 'assign') positions.set(operation.process, new Map());
+    if (operation.f === 'assign') {
+      const from = Object.entries(operation.from);
+      const next = from.map(([name, offset]) => [name, viewOf(name).indexFrom(offset)] as const);
+      positions.set(operation.process, new Map(next));
+    }
     if (operation.f === 'subscribe') positions.set(operation.process, false);
     if (operation.f === 'poll') checkPoll(operation, positions.get(operation.process) ?? false, viewOf, report);
     if (operation.f === 'read-all') checkWithin(operation, viewOf(operation.partition), report);
@@ -110,12 +114,12 @@ function checkPoll(
     const view = viewOf(partition);
     checkWithin({ process: poll.process, records }, view, report);
     if (!position) continue;
-    const before = position.get(partition);
+    const next = position.get(partition);
     const first = view.indexOf(records[0].offset);
-    position.set(partition, view.indexOf(records[records.length - 1].offset));
-    if (before === undefined || first === before + 1) continue;
-    const where = `${poll.process} read ${records[0].value} at ${records[0].offset} after index ${before}`;
-    report(first > before ? 'poll-skip' : 'nonmonotonic-poll', partition, where);
+    position.set(partition, view.indexOf(records[records.length - 1].offset) + 1);
+    if (next === undefined || first === next) continue;
+    const where = `${poll.process} read ${records[0].value} at ${records[0].offset}, index ${first} and not ${next}`;
+    report(first > next ? 'poll-skip' : 'nonmonotonic-poll', partition, where);
   }
 }
 

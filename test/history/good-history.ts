@@ -85,7 +85,10 @@ export function goodHistory(random: Random): Operation[] {
     if (!position || random(12) === 0) {
       position = new Map(partitions.map((partition) => [partition, random(partition.records.length + 1)]));
       positions.set(process, position);
-      operations.push({ f, process, invoked, completed: tick() });
+      const from = Object.fromEntries([...position].map(([{ name }, offset]) => [name, offset]));
+      operations.push(
+        f === 'assign' ? { f, process, from, invoked, completed: tick() } : { f, process, invoked, completed: tick() },
+      );
       return;
     }
     const records: Record<string, ReadRecord[]> = {};

@@ -47,9 +47,16 @@ export interface Send extends Timed {
   readonly baseOffset: number | null;
 }
 
-/** From here on the process reads from given positions (`assign`) or from what its group gives it (`subscribe`). */
-export interface Position extends Timed {
-  readonly f: 'assign' | 'subscribe';
+/** From here on the process reads from given positions. */
+export interface Assign extends Timed {
+  readonly f: 'assign';
+  /** By partition, the offset that it reads next. */
+  readonly from: Readonly<Record<string, number>>;
+}
+
+/** From here on the process reads what its group gives it. */
+export interface Subscribe extends Timed {
+  readonly f: 'subscribe';
 }
 
 export interface Poll extends Timed {
@@ -90,7 +97,7 @@ export interface ListOffsets extends Timed {
   readonly offset: number;
 }
 
-export type Operation = Send | Position | Poll | ReadAll | Commit | Committed | ListOffsets;
+export type Operation = Send | Assign | Subscribe | Poll | ReadAll | Commit | Committed | ListOffsets;
 
 type WithoutTimes<O> = O extends Operation ? Omit<O, 'invoked' | 'completed'> : never;
 

@@ -1,6 +1,6 @@
 /** The rules that speak of before and after: what was once true of a log's ends and of committed offsets stays true. Test process. */
 import type { Report } from './checker.js';
-import type { Committed, ListOffsets, Operation } from './history.js';
+import type { Committed, ListOffsets, Operation, ReadAll } from './history.js';
 import type { PartitionView } from './partition-view.js';
 
 /** Lower bounds that were known when an operation was called; its answer may not lie below them. */
@@ -28,6 +28,7 @@ export function checkOverTime(
 
   for (const { operation, call } of events) {
     if (call) {
+      if (operation.f === 'read-all') known.set(operation, snapshot(bounds, `${operation.partition} `));
       if (operation.f === 'list-offsets') known.set(operation, snapshot(bounds, `${operation.partition} `));
       if (operation.f === 'committed') known.set(operation, snapshot(bounds, `commit ${operation.group} `));
       if (operation.f === 'commit') {
@@ -58,6 +59,13 @@ export function checkOverTime(
         break;
       case 'committed':
         checkCommitted(operation, known.get(operation)?.bounds, offered, report);
+        for (const [partition, offset] of Object.entries(operation.offsets)) {
+          raise(`commit ${operation.group} ${partition}`, offset);
+        }
+        break;
+      case 'read-all':
+        checkReadEnd(operation, known.get(operation)?.bounds, report);
+        raise(`${operation.partition} end`, endOf(operation));
         break;
       case 'list-offsets':
         checkListed(operation, known.get(operation)?.bounds, viewOf(operation.partition), report);
@@ -85,6 +93,15 @@ function checkCommitted(
       report('committed-offset', partition, `${read.group} reads ${offset} after ${least} was committed`);
     }
   }
+}
+
+/** One more than the last offset of a full read. */
+const endOf = ({ records }: ReadAll): number => (records.at(-1)?.offset ?? -1) + 1;
+
+function checkReadEnd(read: ReadAll, bounds: ReadonlyMap<string, number> | undefined, report: Report): void {
+  const leastEnd = bounds?.get(`${read.partition} end`) ?? 0;
+  const end = endOf(read);
+  if (end < leastEnd) report('went-back', read.partition, `a read ends at ${end} after a log end of ${leastEnd}`);
 }
 
 function checkListed(

@@ -63,7 +63,7 @@ export class PartitionView {
     read.records.forEach((record, i) => {
       if (record.offset !== i) this.report('hole', this.name, `record ${i} of the log has offset ${record.offset}`);
     });
-    let next = read.batches[0]?.baseOffset ?? 0;
+    let next = read.records[0]?.offset ?? 0;
     for (const batch of read.batches) {
       if (batch.baseOffset !== next || batch.lastOffset - batch.baseOffset + 1 !== batch.count || batch.count < 1) {
         const header = `${batch.baseOffset}…${batch.lastOffset} with ${batch.count} records`;
@@ -71,7 +71,7 @@ export class PartitionView {
       }
       next = batch.lastOffset + 1;
     }
-    if (read.records.length > 0 && next !== read.records[read.records.length - 1].offset + 1) {
+    if (next !== (read.records.at(-1)?.offset ?? -1) + 1) {
       this.report('batch-arithmetic', this.name, `the last batch ends before ${next}, the last record does not`);
     }
     // Reads while others write may differ in length; two of the same length are of the same log.
@@ -108,16 +108,17 @@ export class PartitionView {
     }
   }
 
-  /** A batch is there whole or not at all, its records in their order side by side. */
+  /** A batch is there whole or not at all, its records in their order side by side; so is each of its copies. */
   #checkWhole(): void {
     for (const send of this.#sends) {
-      const seen = send.records.map((record) => this.onlyOffsetOf(record.value));
-      const first = seen[0];
-      const duplicated = send.records.some((record) => (this.#values.get(record.value)?.offsets.length ?? 0) > 1);
-      if (duplicated || seen.every((offset) => offset === null)) continue;
-      if (first === null || seen.some((offset, place) => offset !== first + place)) {
-        this.report('torn-batch', this.name, `the batch of ${send.records[0].value} lies at ${seen.join(', ')}`);
-      }
+      const seen = send.records.map(({ value }) => [...(this.#values.get(value)?.offsets ?? [])].sort((a, b) => a - b));
+      const whole = seen.every(
+        (offsets, place) =>
+          offsets.length === seen[0].length && offsets.every((at, copy) => at === seen[0][copy] + place),
+      );
+      if (whole) continue;
+      const places = seen.map((offsets) => offsets.join(' and ') || 'nowhere');
+      this.report('torn-batch', this.name, `the batch of ${send.records[0].value} lies at ${places.join(', ')}`);
     }
   }
 
@@ -129,13 +130,21 @@ export class PartitionView {
 
   /** Place of an offset among all that are known, so that offsets which no record ever had do not count. */
   indexOf(offset: number): number {
-    if (!this.#index) {
-      const sorted = [...this.#valueAt.keys()].sort((a, b) => a - b);
-      this.#index = new Map(sorted.map((known, index) => [known, index]));
-    }
-    const index = this.#index.get(offset);
+    const index = this.#places.get(offset);
     if (index === undefined) throw new Error(`${this.name} has no offset ${offset}`);
     return index;
+  }
+
+  /** Place of the first known offset that is not below; how many there are where all are below. */
+  indexFrom(offset: number): number {
+    let index = this.#places.size;
+    for (const [known, place] of this.#places) if (known >= offset && place < index) index = place;
+    return index;
+  }
+
+  get #places(): ReadonlyMap<number, number> {
+    this.#index ??= new Map([...this.#valueAt.keys()].sort((a, b) => a - b).map((known, index) => [known, index]));
+    return this.#index;
   }
 
   #highestRead(): number {
