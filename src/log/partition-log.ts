@@ -22,6 +22,7 @@ import {
   stampLogAppendTime,
   stampPlace,
 } from '../record/record-batch.js';
+import { RefusedBatches } from '../record/refused-batches.js';
 import type { AppendOutcome } from './append-outcome.js';
 import { readDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
@@ -86,6 +87,7 @@ export class PartitionLog {
   private readonly log: Logger;
   private readonly producers = new ProducerState();
   private readonly epochs = new LeaderEpochs();
+  private readonly refused = new RefusedBatches();
   private readonly turn: StagedTurn;
   private config: LogConfig;
   private recovery: Recovery | null = null;
@@ -340,7 +342,12 @@ export class PartitionLog {
 
   /** True where the producer's batch is the next one; otherwise `outcome` has the error, or the place of the original. */
   private isNext(bytes: Uint8Array, start: number, producerId: number, outcome: AppendOutcome): boolean {
-    const { producers } = this;
+    const { producers, refused } = this;
+    if (!refused.isEmpty && refused.mustWait(bytes, start)) {
+      outcome.error = 'NOT_ENOUGH_REPLICAS';
+      outcome.message = 'the disk was full for a batch that this producer sent before; retry';
+      return false;
+    }
     const epoch = producerEpochOf(bytes, start);
     const firstSequence = baseSequenceOf(bytes, start);
     const delta = lastOffsetDeltaOf(bytes, start);
@@ -416,6 +423,7 @@ export class PartitionLog {
   /** Back to before the turn; where even that fails, or the disk is not merely full, the log is done for. */
   private undoTurn(error: unknown): unknown {
     const cause = error instanceof StorageError ? error : null;
+    if (cause?.full) for (const batch of this.turn.batches) this.refused.note(batch, 0);
     this.producers.undoTurn();
     this.epochs.shorten(this.turn.epochsBefore);
     this.stagedEndOffset = this.progress.written.offset;

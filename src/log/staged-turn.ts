@@ -49,6 +49,11 @@ export class StagedTurn {
     this.targets.push(target);
   }
 
+  /** All that were staged, in order; to be read before the turn ends. */
+  get batches(): readonly Uint8Array[] {
+    return this.views;
+  }
+
   roll(sealed: Segment, opened: Segment, snapshot: Buffer): void {
     this.rolls.push({ sealed, opened, snapshot });
   }

@@ -34,8 +34,9 @@ const RESERVE_MAX_BYTES = GiB;
 /** Of the reserve. */
 const BALLAST_SHARE = 1 / 4;
 const BALLAST_MAX_BYTES = 64 * MiB;
-/** A disk with more room than this has no need of a ballast yet. */
+/** A disk with more room than this has no need of a ballast yet, unless it is so small that it may be full before the next look. */
 const BALLAST_BELOW_FREE_SHARE = 1 / 4;
+const BALLAST_AT_ONCE_BYTES = 4 * MiB;
 const LOOK_MS_MIN = 100;
 const LOOK_MS_MAX = 5000;
 const LOOK_FULL_MS = 1000;
@@ -60,6 +61,8 @@ export interface DiskBudgetParts {
   readonly refuse: (refuse: boolean) => void;
   /** Topics without a segment size of their own have segments of so much at the most. */
   readonly capSegments: (bytes: number) => void;
+  /** Files that were deleted and are kept for those who read them go now. */
+  readonly releaseDeleted: () => void;
 }
 
 type Candidate = EvictableLog & { readonly entry: PartitionEntry };
@@ -76,7 +79,7 @@ export class DiskBudget {
   private surveyed = { bytes: 0, appendedBefore: 0 };
   private lastLook = { atMs: 0, appended: 0 };
   /** Evicted, and still on the disk. */
-  private lingeringBytes = 0;
+  private lingering = { bytes: 0 };
   private writeFailed = false;
   private ballast = false;
   private timer: TimerHandle | null = null;
@@ -164,7 +167,7 @@ export class DiskBudget {
   }
 
   private get headroom(): number {
-    const onDisk = this.space.freeBytes + this.lingeringBytes - reserveOf(this.space);
+    const onDisk = this.space.freeBytes + this.lingering.bytes - reserveOf(this.space);
     return Math.min((this.budgetBytes ?? 0) - this.usedBytes, onDisk);
   }
 
@@ -225,9 +228,10 @@ export class DiskBudget {
   }
 
   private linger(bytes: number, delayMs: number): void {
-    this.lingeringBytes += bytes;
+    const { lingering } = this;
+    lingering.bytes += bytes;
     this.parts.clock.after(delayMs, () => {
-      this.lingeringBytes -= bytes;
+      lingering.bytes -= bytes;
     });
   }
 
@@ -241,13 +245,16 @@ export class DiskBudget {
     if (this.state !== 'full' && takesNothing) {
       // Refused first, or what clients send would be in the ballast's room before the broker is.
       this.enter('full');
+      this.parts.releaseDeleted();
+      this.lingering = { bytes: 0 };
       this.ballast = false;
       await folder.dropBallast();
       return;
     }
     // Room for the ballast and as much again: not for the next batch only.
     if (this.state === 'full' && (takesNothing || space.freeBytes < 2 * ballastBytes)) return;
-    if (!this.ballast && space.freeBytes < space.totalBytes * BALLAST_BELOW_FREE_SHARE) {
+    const isScarce = space.freeBytes < space.totalBytes * BALLAST_BELOW_FREE_SHARE;
+    if (!this.ballast && (isScarce || ballastBytes <= BALLAST_AT_ONCE_BYTES)) {
       await folder.makeBallast(ballastBytes).then(
         () => {
           this.ballast = true;

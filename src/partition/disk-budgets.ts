@@ -19,6 +19,8 @@ export interface DiskBudgetsParts {
   readonly evict: DiskBudgetParts['evict'];
   /** Topics without a segment size of their own have segments of so much in the folder at the most. */
   readonly capSegments: (directory: LogDirectory, bytes: number) => void;
+  /** Files that were deleted in the folder and are kept for those who read them go now. */
+  readonly releaseDeleted: (directory: LogDirectory) => void;
 }
 
 export class DiskBudgets {
@@ -29,7 +31,7 @@ export class DiskBudgets {
   /** Looks after the folder from now on; to be called when its logs are open. */
   watch(directory: LogDirectory): void {
     if (this.budgets.has(directory)) return;
-    const { clock, logger, configuredBytes, survey, evict, capSegments } = this.parts;
+    const { clock, logger, configuredBytes, survey, evict, capSegments, releaseDeleted } = this.parts;
     const budget = new DiskBudget({
       ...{ clock, logger, configuredBytes, evict },
       folder: new BudgetFolder(directory.path),
@@ -39,6 +41,7 @@ export class DiskBudgets {
         directory.refuses = refuse;
       },
       capSegments: (bytes) => capSegments(directory, bytes),
+      releaseDeleted: () => releaseDeleted(directory),
     });
     this.budgets.set(directory, budget);
     void budget.begin();

@@ -12,11 +12,13 @@ import type { CompactionSettings } from '../config/broker-config.js';
 import type { LogConfig } from '../config/log-config.js';
 import type { LogDirectories, LogDirectory } from '../log/log-directories.js';
 import type { Metrics } from '../metrics/metrics.js';
+import { RefusedBatches } from '../record/refused-batches.js';
 import type { ActiveProducer, ShardReply, SurveyedLog } from '../ring/completions.js';
 import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
 import { Checkpoints } from './checkpoints.js';
 import { Compactor } from './compactor.js';
 import { DiskBudgets } from './disk-budgets.js';
+import { isBelow, LingeringFiles } from './lingering-files.js';
 import { PartitionEntry } from './partition-entry.js';
 import type {
   AppendResult,
@@ -75,6 +77,9 @@ const refusedFull: AppendResult = {
   logStartOffset: -1,
 };
 
+/** What is deleted on a full disk is gone within moments. */
+const CHECKPOINT_TRIES = 4;
+const CHECKPOINT_AGAIN_MS = 250;
 const NOTHING: ReadResult = { error: 'NONE', records: null };
 
 export class PartitionClient implements Partitions {
@@ -91,6 +96,7 @@ export class PartitionClient implements Partitions {
   private readonly compactor: Compactor | null;
   private readonly scrubber: Scrubber;
   private readonly budgets: DiskBudgets;
+  private readonly lingering: LingeringFiles;
   private readonly checkpoints: Checkpoints;
 
   constructor(private readonly options: PartitionClientOptions) {
@@ -119,7 +125,9 @@ export class PartitionClient implements Partitions {
       },
       onProgress: (entry) => this.tell(entry),
       onGarbage: (paths, delayMs) => {
-        options.clock.after(delayMs, () => void options.sideJobs.delete(paths));
+        // On a full disk room is worth more than what a slow reader may still want.
+        const isFull = options.directories.all.some(({ path, refuses }) => refuses && isBelow(paths[0], path));
+        this.lingering.deleteLater(paths, isFull ? 0 : delayMs);
       },
       onSealed: (entry, segmentBase, path) => void this.flushSealed(entry, segmentBase, path),
       onFull: ({ home }) => {
@@ -128,6 +136,7 @@ export class PartitionClient implements Partitions {
       onDrained: () => this.relieve(),
       onFatal: options.onFatal,
     });
+    this.lingering = new LingeringFiles(options.clock, (paths) => void options.sideJobs.delete(paths));
     this.budgets = new DiskBudgets({
       clock: options.clock,
       logger: options.logger,
@@ -135,6 +144,7 @@ export class PartitionClient implements Partitions {
       survey: () => this.pool.survey(),
       evict: async (entry, delayMs) => (await this.ask(entry, { kind: 'evict', delayMs })).surveyed ?? null,
       capSegments: (directory, bytes) => this.capSegments(directory, bytes),
+      releaseDeleted: (directory) => this.lingering.release(directory.path),
     });
     this.preparations = new Preparations({
       clock: options.clock,
@@ -298,7 +308,7 @@ export class PartitionClient implements Partitions {
       done({ error: 'KAFKA_STORAGE_ERROR', message: home, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 });
       return;
     }
-    if (home.refuses && fromClient) {
+    if (fromClient && refuses(home, handle as PartitionEntry, batch)) {
       done(refusedFull);
       return;
     }
@@ -450,7 +460,7 @@ export class PartitionClient implements Partitions {
     const reply = await this.ask(handle, { kind: 'deleteRecords', offset });
     if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
     // What was deleted must not be back after a crash.
-    if (!(await this.checkpointHome(handle as PartitionEntry))) {
+    if (!(await this.checkpointAtLast(handle as PartitionEntry))) {
       throw new KafkaError('KAFKA_STORAGE_ERROR', 'the log start could not be saved');
     }
     return reply.offset ?? -1;
@@ -494,7 +504,7 @@ export class PartitionClient implements Partitions {
     this.absent.delete(entry);
     if (!entry.isUnseated) await this.unseat(entry);
     // What is saved of this log must not be taken for that of the next one with its name.
-    if (!(await this.checkpointHome(entry)))
+    if (!(await this.checkpointAtLast(entry)))
       throw new KafkaError('KAFKA_STORAGE_ERROR', 'the checkpoints still name the deleted log');
   }
 
@@ -537,6 +547,18 @@ export class PartitionClient implements Partitions {
     return typeof home === 'string' ? Promise.resolve(true) : this.checkpoints.save(home);
   }
 
+  /** As above, for what makes room: on a full disk the first tries may come before the files are gone. */
+  private async checkpointAtLast(entry: PartitionEntry): Promise<boolean> {
+    const { clock } = this.options;
+    for (let tries = 1; tries < CHECKPOINT_TRIES; tries++) {
+      if (await this.checkpointHome(entry)) return true;
+      await new Promise<void>((resolve) => {
+        clock.after(CHECKPOINT_AGAIN_MS, resolve);
+      });
+    }
+    return this.checkpointHome(entry);
+  }
+
   /** Flushes and closes every log; resolves to null where all of them closed cleanly, else to the first failure. */
   async close(): Promise<string | null> {
     await this.budgets.close();
@@ -573,4 +595,17 @@ function recordsOf(slices: readonly FileSlice[]): FileRecords {
 function unavailable(entry: PartitionEntry): ErrorName {
   if (entry.state === 'removed') return 'UNKNOWN_TOPIC_OR_PARTITION';
   return entry.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
+}
+
+/** Whether the disk is full for this batch, or was for one that its producer sent before and has not sent again. */
+function refuses(home: LogDirectory, entry: PartitionEntry, batch: Uint8Array): boolean {
+  if (home.refuses) {
+    entry.refused ??= new RefusedBatches();
+    entry.refused.note(batch, 0);
+    return true;
+  }
+  if (entry.refused === null) return false;
+  if (entry.refused.mustWait(batch, 0)) return true;
+  if (entry.refused.isEmpty) entry.refused = null;
+  return false;
 }

@@ -3,6 +3,7 @@ import type { FileRecords } from '../base/file-slice.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { LogDirectory } from '../log/log-directories.js';
+import type { RefusedBatches } from '../record/refused-batches.js';
 import type { OpenRequest } from '../ring/commands.js';
 import type { ShardReply } from '../ring/completions.js';
 import type { PartitionHandle, PartitionState, Traffic } from './partitions.js';
@@ -35,6 +36,8 @@ export class PartitionEntry implements PartitionHandle {
   readonly listeners = new Set<() => void>();
   /** Settled when the partition was online for the first time, or could not be opened. */
   opened: Promise<void> = Promise.resolve();
+  /** Batches that were refused before they came to the shard, as the disk was full; null while nobody has to wait for one. */
+  refused: RefusedBatches | null = null;
   /** What the shard's present thread answers, or has answered, to being asked to open it. */
   opening: Promise<ShardReply> | null = null;
   /** A few places where readers are expected next: a reader at the tail, or going through the log, asks the shard nothing. */

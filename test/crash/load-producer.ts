@@ -1,4 +1,5 @@
 /** A producer that goes on through kills of its broker and tells the history what it did. Test process. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { KafkaClient } from '../../src/cli/client.js';
 import { produce } from '../../src/protocol/messages/00-produce.js';
 import { initProducerId } from '../../src/protocol/messages/22-init-producer-id.js';
@@ -29,6 +30,7 @@ const REQUESTS_IN_FLIGHT = 4;
 /** Of one partition, as many as brokers remember of an idempotent producer. */
 const BATCHES_IN_FLIGHT = 5;
 const TIMEOUT_MS = 30_000;
+const RETRY_MS = 20;
 
 export class LoadProducer {
   #producerId = -1;
@@ -111,10 +113,10 @@ export class LoadProducer {
   }
 
   async #send(client: KafkaClient, session: Session, batches: readonly Batch[]): Promise<void> {
-    const { topic, acks, name } = this.options;
+    const { topic, acks, name, idempotent } = this.options;
     const partitionData = batches.map((batch) => ({ index: batch.partition, records: this.#encode(batch) }));
     const request = { transactionalId: null, acks, timeoutMs: TIMEOUT_MS, topicData: [{ name: topic, partitionData }] };
-    let answers: readonly { index: number; errorCode: string; baseOffset: number }[];
+    let answers: readonly { index: number; errorCode: string; errorMessage?: string | null; baseOffset: number }[];
     try {
       const response = await client.request(produce, request, { versionMax: 12 });
       answers = response.responses[0].partitionResponses;
@@ -122,18 +124,30 @@ export class LoadProducer {
       for (const batch of batches) this.#undecided(batch);
       throw error;
     }
+    const refused: Batch[] = [];
+    const refusalsBefore = session.refusals;
     for (const batch of batches) {
       const answer = answers.find(({ index }) => index === batch.partition);
       if (answer?.errorCode === 'NONE') {
         session.acknowledged();
         this.#acknowledged(batch, answer.baseOffset);
-      } else if (answer?.errorCode === 'DUPLICATE_SEQUENCE_NUMBER' && this.options.idempotent) {
+      } else if (answer?.errorCode === 'DUPLICATE_SEQUENCE_NUMBER' && idempotent) {
         this.#acknowledged(batch, -1);
+      } else if (answer?.errorCode === 'NOT_ENOUGH_REPLICAS') {
+        session.refusals++;
+        // Nothing of it was stored. Sent again without sequences, it would overtake what is in flight.
+        if (idempotent) refused.push(batch);
+        else this.#tell(batch, 'fail', null);
       } else {
-        session.complain(`${name}: partition ${batch.partition}, sequence ${batch.baseSequence}: ${answer?.errorCode}`);
+        const place = `partition ${batch.partition}, sequence ${batch.baseSequence}`;
+        session.complain(`${name}: ${place}: ${answer?.errorCode} ${answer?.errorMessage ?? ''}`);
         this.#undecided(batch);
       }
     }
+    if (session.refusals === refusalsBefore) return;
+    await pause(RETRY_MS);
+    if (refused.length === 0 || session.over) return;
+    await this.#send(client, session, refused);
   }
 
   #encode(batch: Batch): Buffer {

@@ -5,6 +5,9 @@ import { KafkaClient } from '../../src/cli/client.js';
 export class Session {
   over = false;
   readonly #clients: KafkaClient[] = [];
+  acknowledgements = 0;
+  /** Answers that say that the disk is full. */
+  refusals = 0;
   #acknowledged: () => void = () => undefined;
   /** Resolves at the first acknowledgement of this life. */
   readonly firstAcknowledged = new Promise<void>((resolve) => {
@@ -27,6 +30,7 @@ export class Session {
   }
 
   acknowledged(): void {
+    this.acknowledgements++;
     this.#acknowledged();
   }
 
