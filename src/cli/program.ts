@@ -188,6 +188,47 @@ function addDumpLog(program: Command, host: Host, run: Run): void {
     .action((files, flags) => run(async () => (await import('./dump-log.js')).dumpLogs(files, flags, host)));
 }
 
+function addVerify(program: Command, host: Host, run: Run): void {
+  program
+    .command('verify [folders...]')
+    .description(
+      'read every byte of the data folders and tell what is lost (2 where something is); no broker may run on them',
+    )
+    .option('-c, --config <file>', 'settings that name log.dirs, unless folders are named')
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace verify',
+        'millrace verify /disk1/millrace /disk2/millrace',
+        'millrace verify --config server.properties --json',
+      ),
+    )
+    .action((folders, flags) => run(async () => (await import('./verify.js')).verify(folders, flags, host)));
+}
+
+function addRepair(program: Command, host: Host, run: Run): void {
+  program
+    .command('repair [folders...]')
+    .description(
+      'show what is lost in the data folders (2 where something is), and have it forgotten; no broker may run on them',
+    )
+    .option('-c, --config <file>', 'settings that name log.dirs, unless folders are named')
+    .option('--accept-loss', 'forget what is lost: readers pass over it; damaged bytes are kept in .aside files')
+    .option(...jsonFlag)
+    .addHelpText(
+      'after',
+      examples(
+        host,
+        'millrace repair',
+        'millrace repair --accept-loss',
+        'millrace repair /disk1/millrace /disk2/millrace --accept-loss',
+      ),
+    )
+    .action((folders, flags) => run(async () => (await import('./repair.js')).repair(folders, flags, host)));
+}
+
 /** The whole command line; `run` is given each verb's work. */
 function buildProgram(host: Host, run: Run): Command {
   const program = new Command('millrace')
@@ -205,7 +246,8 @@ function buildProgram(host: Host, run: Run): Command {
       'after',
       examples(host, 'millrace serve', 'echo hello | millrace produce logs', 'millrace consume logs --from-beginning'),
     );
-  for (const add of [addServe, addTopic, addProduce, addConsume, addGroup, addDisk, addBench, addDumpLog]) {
+  const offline = [addDumpLog, addVerify, addRepair];
+  for (const add of [addServe, addTopic, addProduce, addConsume, addGroup, addDisk, addBench, ...offline]) {
     add(program, host, run);
   }
   return program;

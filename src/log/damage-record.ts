@@ -22,8 +22,10 @@ function checksum(body: string): string {
   return crc32c(Buffer.from(body)).toString(16).padStart(8, '0');
 }
 
+type DamagedFile = Pick<Segment, 'baseOffset' | 'damaged'>;
+
 /** Writes what the segments know; nothing where no segment is damaged and there is no file. */
-export function writeDamage(files: FileSystem, directory: string, segments: readonly Segment[]): void {
+export function writeDamage(files: FileSystem, directory: string, segments: readonly DamagedFile[]): void {
   const path = join(directory, DAMAGE_FILE);
   const lines = segments.flatMap((segment) =>
     segment.damaged.map(
@@ -37,7 +39,7 @@ export function writeDamage(files: FileSystem, directory: string, segments: read
 }
 
 /** Tells the segments what was written about them. False where the file is there and cannot be believed. */
-export function readDamage(files: FileSystem, directory: string, segments: readonly Segment[]): boolean {
+export function readDamage(files: FileSystem, directory: string, segments: readonly DamagedFile[]): boolean {
   const text = readTextFile(files, join(directory, DAMAGE_FILE));
   if (text === null) return true;
   const lineEnd = text.indexOf('\n');

@@ -90,6 +90,14 @@ export interface ClaimedDirectory {
   release(clean: boolean, progress: Iterable<DirectoryProgress> | null): void;
 }
 
+/** Where a log stood when its folder was last written about; zeros where nothing is known. */
+export interface KnownLog {
+  /** Below it everything was on disk. */
+  readonly recoveryPoint: Offset;
+  readonly logStartOffset: Offset;
+  readonly firstDirtyOffset: Offset;
+}
+
 export interface DirectoryProgress {
   readonly topic: string;
   readonly index: number;
@@ -157,6 +165,71 @@ export function claimDataDirectory(files: FileSystem, folder: string, identity: 
     files.close(lockFd);
     if (error instanceof DataDirectoryError) throw error;
     throw new DataDirectoryError(`The data folder ${path} cannot be used: ${(error as Error).message}.`, true);
+  }
+}
+
+/** A folder that no broker can take while somebody looks into it, or mends it. */
+export interface HeldDirectory {
+  readonly path: string;
+  /** The folders of partitions, `<topic>-<partition>`: those that are there, and those that a checkpoint names. */
+  readonly partitions: readonly string[];
+  /** What the last owner noted about one of them. */
+  known(name: string): KnownLog;
+  /** Checkpoints that cannot be read. */
+  readonly broken: readonly string[];
+  release(): void;
+}
+
+/**
+ * Keeps brokers out of a folder. `mayWrite` false: on a disk that takes no writes nobody can be kept out, which is fine for
+ * whoever only reads, as no broker could work there. @throws DataDirectoryError
+ */
+export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: boolean): HeldDirectory {
+  const { path, meta } = inspectDataDirectory(files, folder);
+  if (meta === null) throw new DataDirectoryError(`${path} is not the data folder of a Millrace broker.`, false);
+  let lockFd = -1;
+  try {
+    lockFd = lock(files, path);
+  } catch (error) {
+    if (mayWrite || !(error instanceof DataDirectoryError) || !error.curable) throw error;
+  }
+  const release = (): void => {
+    if (lockFd < 0) return;
+    files.unlink(join(path, OWNER_FILE));
+    files.close(lockFd);
+  };
+  try {
+    const broken: string[] = [];
+    const read = (name: string): Map<string, Offset> => {
+      const offsets = readOffsetCheckpoint(files, path, name);
+      if (offsets === null) broken.push(join(path, name));
+      return offsets ?? new Map<string, Offset>();
+    };
+    const recoveryPoints = read(RECOVERY_POINT_FILE);
+    const logStarts = read(LOG_START_FILE);
+    const firstDirty = read(FIRST_DIRTY_FILE);
+    const named = [...recoveryPoints, ...logStarts].filter(([, offset]) => offset > 0);
+    const names = [
+      ...files.readdir(path).filter((name) => PARTITION_FOLDER.test(name)),
+      ...named.map(([key]) => key.replace(' ', '-')),
+    ];
+    return {
+      path,
+      partitions: [...new Set(names)].sort(),
+      known(name) {
+        const key = name.replace(/-(\d+)$/, ' $1');
+        return {
+          recoveryPoint: recoveryPoints.get(key) ?? 0,
+          logStartOffset: logStarts.get(key) ?? 0,
+          firstDirtyOffset: firstDirty.get(key) ?? 0,
+        };
+      },
+      broken,
+      release,
+    };
+  } catch (error) {
+    release();
+    throw new DataDirectoryError(`The data folder ${path} cannot be read: ${(error as Error).message}.`, true);
   }
 }
 

@@ -28,6 +28,8 @@ const verbs = [
   ['group', 'delete-offsets'],
   ['disk'],
   ['dump-log'],
+  ['verify'],
+  ['repair'],
 ];
 
 suite('help', () => {
