@@ -9,6 +9,7 @@ import { createTopics } from '../../src/protocol/messages/19-create-topics.js';
 import { codecNumber } from '../../src/record/compression.js';
 import { decodeRecords, encodeBatch, iterateBatches } from '../../src/record/record.js';
 import { baseSequenceOf, codecOf, computeCrc, crcOf } from '../../src/record/record-batch.js';
+import { goldenBatches } from '../record/golden-batches.js';
 import { temporaryFolder } from '../temp-folder.js';
 
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -90,6 +91,44 @@ test('batches of every codec are stored as the topic wants them, in the order in
         assert.deepEqual(values(batch), values(sent[at]));
       });
     }
+  } finally {
+    client.close();
+    await broker.close();
+  }
+});
+
+test('batches of every client and codec are stored as they were sent, but for their place', async () => {
+  const settings = { 'log.dirs': temporaryFolder('as-sent'), listeners: 'PLAINTEXT://127.0.0.1:0', flush: 'never' };
+  const broker = await createBroker({ settings });
+  await broker.start();
+  const client = await KafkaClient.connect(broker.bootstrapServers);
+  /** Base offset and leader epoch are the broker's, and outside of the CRC. */
+  const withoutPlace = (batch: Buffer) =>
+    [batch.subarray(8, 12), batch.subarray(16)].map((part) => part.toString('hex'));
+  const sent = goldenBatches().map(({ from, codec, hex }) => ({ from, codec, batch: Buffer.from(hex, 'hex') }));
+  const isXerial = ({ batch }: { batch: Buffer }) => batch.includes('SNAPPY');
+  try {
+    // Looked into or not, and where the topic's own codec is the one they have.
+    for (const validation of ['off', 'header', 'records']) {
+      for (const asked of [false, true]) {
+        for (const { from, codec, batch } of sent) {
+          const name = `${from}-${codec}-${validation}-${asked}`;
+          const configs = [
+            { name: 'compression.type', value: asked ? codec : 'producer' },
+            { name: 'millrace.record.validation', value: validation },
+          ];
+          const topics = [{ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs }];
+          const made = await client.request(createTopics, { topics, timeoutMs: 10_000, validateOnly: false });
+          assert.equal(made.topics[0].errorCode, 'NONE', made.topics[0].errorMessage ?? name);
+          const { responses } = await sendBatch(client, name, batch);
+          assert.equal(responses[0].partitionResponses[0].errorCode, 'NONE', name);
+          const stored = await readBatches(client, name);
+          assert.deepEqual(stored.map(withoutPlace), [withoutPlace(batch)], name);
+        }
+      }
+    }
+    const snappy = sent.filter(({ codec }) => codec === 'snappy');
+    assert.ok(snappy.some(isXerial) && !snappy.every(isXerial), 'snappy comes raw and in the framing of xerial');
   } finally {
     client.close();
     await broker.close();
