@@ -90,8 +90,11 @@ export class DiskBudget {
 
   /** Decides how large the budget is, and begins to watch it. Rejects with nothing: a disk that does not answer is looked at again. */
   async begin(): Promise<void> {
+    if (this.parts.configuredBytes !== 0) await this.lookInTurn(() => this.lookFirst());
+  }
+
+  private async lookFirst(): Promise<void> {
     const { folder, configuredBytes, logger, capSegments } = this.parts;
-    if (configuredBytes === 0) return;
     try {
       await this.takeStock();
       const space = await folder.space();
@@ -99,7 +102,7 @@ export class DiskBudget {
       this.budgetBytes = configuredBytes ?? (await this.decided(space));
     } catch (error) {
       logger.warn({ reason: (error as Error).message }, 'the disk budget could not be decided; it is tried again');
-      this.lookLater(LOOK_MS_MAX, () => this.begin());
+      this.lookLater(LOOK_MS_MAX, () => this.lookFirst());
       return;
     }
     const { budgetBytes } = this;
@@ -142,8 +145,14 @@ export class DiskBudget {
     this.timer?.cancel();
     this.timer = this.parts.clock.after(delayMs, () => {
       this.timer = null;
-      this.looking = this.looking.then(() => (this.closed ? undefined : look()));
+      void this.lookInTurn(look);
     });
+  }
+
+  /** Never two at a time: what one has seen would be judged over what the other has done about it. */
+  private lookInTurn(look: () => Promise<void>): Promise<void> {
+    this.looking = this.looking.then(() => (this.closed ? undefined : look()));
+    return this.looking;
   }
 
   private async look(): Promise<void> {
@@ -251,10 +260,11 @@ export class DiskBudget {
       await folder.dropBallast();
       return;
     }
-    // Room for the ballast and as much again: not for the next batch only.
-    if (this.state === 'full' && (takesNothing || space.freeBytes < 2 * ballastBytes)) return;
+    // Room for the ballast and as much again: the ballast itself must not fill the disk, nor the next batch.
+    const isRoomy = space.freeBytes >= 2 * ballastBytes;
+    if (this.state === 'full' && (takesNothing || !isRoomy)) return;
     const isScarce = space.freeBytes < space.totalBytes * BALLAST_BELOW_FREE_SHARE;
-    if (!this.ballast && (isScarce || ballastBytes <= BALLAST_AT_ONCE_BYTES)) {
+    if (!this.ballast && isRoomy && (isScarce || ballastBytes <= BALLAST_AT_ONCE_BYTES)) {
       await folder.makeBallast(ballastBytes).then(
         () => {
           this.ballast = true;

@@ -136,7 +136,10 @@ export class PartitionClient implements Partitions {
       onDrained: () => this.relieve(),
       onFatal: options.onFatal,
     });
-    this.lingering = new LingeringFiles(options.clock, (paths) => void options.sideJobs.delete(paths));
+    this.lingering = new LingeringFiles(options.clock, (paths) => {
+      options.segmentFiles.beforeDeletion(paths);
+      void options.sideJobs.delete(paths);
+    });
     this.budgets = new DiskBudgets({
       clock: options.clock,
       logger: options.logger,

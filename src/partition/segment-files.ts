@@ -4,6 +4,8 @@ import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { ReplacedFiles } from './replaced-files.js';
 
 const IDLE_MAX = 128;
+/** How a shard names what it takes out of a log (log/segment-name). */
+const DELETED_SUFFIX = '.deleted';
 
 /** Which file: several had the same path one after the other. */
 type Named = Pick<FileSlice, 'path' | 'generation'>;
@@ -88,6 +90,12 @@ export class SegmentFiles {
     const prefix = `${directory}/`;
     this.#replaced.forget(directory);
     this.drop(({ path }) => path.startsWith(prefix));
+  }
+
+  /** They are about to be deleted: what is kept open for the next reader would keep their room on the disk as well. */
+  beforeDeletion(paths: readonly string[]): void {
+    const deleted = new Set(paths);
+    this.drop(({ path }) => deleted.has(path + DELETED_SUFFIX));
   }
 
   private drop(isMeant: (segment: OpenSegment) => boolean): void {

@@ -30,11 +30,13 @@ const PARTITIONS = 4;
 /** Nothing of these goes for the budget: the disk is to be full in earnest. */
 const KEPT = { 'retention.ms': '-1', 'retention.bytes': '-1', 'segment.bytes': String(MiB) };
 const LEFT_BYTES = { min: 6 * MiB, span: 6 * MiB };
+/** Half a MiB each. Without the last of them there is room for two ballasts, which is what the broker wants to see. */
+const VICTIM_BATCHES = 8;
 const RESUMES_WITHIN_MS = 5000;
 const FILLS_WITHIN_MS = 60_000;
 const MODES = ['ack', 'never', 'interval'] as const;
 /** What happens to the broker while the disk is full. */
-const FATES = ['lives on', 'is killed', 'is stopped', 'lives on'] as const;
+const FATES = ['lives on', 'lives on', 'is killed', 'is stopped'] as const;
 
 experiment({
   id: 'R8',
@@ -42,9 +44,10 @@ experiment({
   unit: 'fillings',
   ci: 4,
   long: 100,
+  ciSeed: 1,
   unable: () => (brokerIsBuilt ? SmallDisk.unable('tmpfs') : noBroker),
   trial: async (trial) => {
-    const disk = new SmallDisk(trial.number % 2 === 0 || SmallDisk.unable('ext4') !== null ? 'tmpfs' : 'ext4');
+    const disk = new SmallDisk(trial.seed % 2 === 1 || SmallDisk.unable('ext4') !== null ? 'tmpfs' : 'ext4');
     try {
       const broker = await BrokerProcess.start({
         dataDirectory: disk.data,
@@ -58,6 +61,9 @@ experiment({
       });
       try {
         await fillAndFree(broker, disk, trial);
+      } catch (error) {
+        process.stderr.write(`${broker.stderr.slice(-6000)}\n`);
+        throw error;
       } finally {
         await broker.dispose();
       }
@@ -70,11 +76,11 @@ experiment({
 async function fillAndFree(
   broker: BrokerProcess,
   disk: SmallDisk,
-  { random, findings, number, say }: Trial,
+  { random, findings, seed, say }: Trial,
 ): Promise<void> {
   const history = new History();
   const complaints: string[] = [];
-  const fate = FATES[number % FATES.length];
+  const fate = FATES[seed % FATES.length];
   const producers = [
     { name: 'idempotent-a', acks: -1, idempotent: true },
     { name: 'idempotent-b', acks: 1, idempotent: true },
@@ -94,7 +100,7 @@ async function fillAndFree(
   await create(client, TOPIC, PARTITIONS, KEPT);
   await create(client, 'states', 1, { 'cleanup.policy': 'compact', 'segment.bytes': String(MiB) });
   await create(client, 'victim', 1, KEPT);
-  for (let i = 0; i < 8; i++) assert.equal(await send(client, 'victim', bulk(MiB / 2)), 'NONE');
+  for (let i = 0; i < VICTIM_BATCHES; i++) assert.equal(await send(client, 'victim', bulk(MiB / 2)), 'NONE');
 
   const begin = () => [...producers, ...consumers, states].map((load) => load.run(session));
   const end = async (loads: readonly Promise<void>[]): Promise<void> => {

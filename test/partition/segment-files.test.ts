@@ -1,6 +1,15 @@
 /** The main thread's descriptors of segments: shared, bounded, never another file under an old name. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -24,6 +33,23 @@ test('users of one segment share a descriptor; unused ones are bounded', (t) => 
   }
   assert.equal(readFileSync(first, 'utf8'), '0', 'one in use stays open');
   if (process.platform === 'linux') assert.ok(readdirSync('/proc/self/fd').length < 250);
+  files.close();
+});
+
+test('a file that is about to be deleted is kept open for those who read it, and for nobody else', (t) => {
+  const path = folder(t);
+  const [idle, read] = ['0.log', '1.log'].map((name) => ({ path: join(path, name) }));
+  const files = new SegmentFiles();
+  for (const slice of [idle, read]) writeFileSync(slice.path, 'old');
+  const forgotten = files.acquire(idle);
+  files.release(idle, forgotten);
+  const held = files.acquire(read);
+  for (const slice of [idle, read]) renameSync(slice.path, `${slice.path}.deleted`);
+  files.beforeDeletion([`${idle.path}.deleted`, `${read.path}.deleted`]);
+  assert.throws(() => fstatSync(forgotten), { code: 'EBADF' }, 'its room on the disk would stay taken');
+  assert.equal(readFileSync(held, 'utf8'), 'old');
+  files.release(read, held);
+  assert.throws(() => fstatSync(held), { code: 'EBADF' });
   files.close();
 });
 
