@@ -427,6 +427,8 @@ export class PartitionLog {
     this.producers.undoTurn();
     this.epochs.shorten(this.turn.epochsBefore);
     this.stagedEndOffset = this.progress.written.offset;
+    // That of an earlier stop at the same offset had the same name.
+    for (const offset of this.turn.rolledAt()) this.folder.dropSnapshot(offset);
     try {
       this.turn.undo();
     } catch (second) {

@@ -343,8 +343,10 @@ function isUnwritten(files: FileSystem, fd: number, window: Buffer, range: Damag
   const isZero = shared > 0 && window.compare(empty, 0, shared, 0, files.read(fd, window, 0, shared, from)) === 0;
   // Every batch has a length; of its offset, which is known, the first bytes may well be zero.
   if (isZero && (shared >= MAGIC || !isZeroAtFirst(startOffset, shared))) return true;
-  for (let at = first; at + SECTOR_BYTES <= to; at += window.length) {
-    const length = files.read(fd, window, 0, Math.min(window.length, to - at), at);
+  // The first bytes of the batch behind it, which are zeros of its offset, may be in the last sector.
+  const end = Math.ceil(to / SECTOR_BYTES) * SECTOR_BYTES;
+  for (let at = first; at < end; at += window.length) {
+    const length = files.read(fd, window, 0, Math.min(window.length, end - at), at);
     for (let sector = 0; sector + SECTOR_BYTES <= length; sector += SECTOR_BYTES) {
       if (window.compare(empty, 0, SECTOR_BYTES, sector, sector + SECTOR_BYTES) === 0) return true;
     }

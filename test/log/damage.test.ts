@@ -219,6 +219,22 @@ describe('a hole that was never written', () => {
     }
   });
 
+  it('is one where a batch ends just in front of the end of the sector that is missing', () => {
+    const files = new FakeFileSystem();
+    const log = openLog(files, { config: large });
+    append(log, { values: ['flushed'] });
+    flush(files, log);
+    for (let length = 600; log.endPosition % 512 !== 510; length++) append(log, { values: ['s'.repeat(length)] });
+    const end = log.endPosition;
+    append(log, { values: ['behind'] });
+    files.kill();
+    const bytes = files.content(LOG);
+    files.setContent(LOG, bytes.fill(0, end - 510, end + 2));
+    const again = openLog(files, { config: large, recoveryPoint: 1 });
+    assert.ok(again.sizeBytes < end);
+    assert.equal(readAll(files, again).records.length, again.logEndOffset, 'nothing is refused');
+  });
+
   it('is damage where more lies behind it than a log can have unflushed', () => {
     const files = withHole('ack', 25);
     const log = openLog(files, { config: large, recoveryPoint: 10 });

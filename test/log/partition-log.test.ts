@@ -319,6 +319,24 @@ describe('an idempotent producer', () => {
 });
 
 describe('a disk that fails', () => {
+  it('stops in order after a turn that was taken back took the snapshot of an earlier stop with it', () => {
+    const files = new FakeFileSystem();
+    const config = { segmentBytesMax: 4000 };
+    const before = openLog(files, { config });
+    append(before, { values: [big('a')], producerId: 3, baseSequence: 0 });
+    before.close();
+    const log = openLog(files, { config, clean: true });
+    files.before = (operation) => {
+      if (operation === 'writeAside') throw systemError('ENOSPC');
+    };
+    stage(log, batchOf({ values: [big('b'), big('b')], producerId: 3, baseSequence: 1 }));
+    assert.throws(() => log.write(), StorageError);
+    files.before = () => {};
+    append(log, { values: ['x'], producerId: 3, baseSequence: 1 });
+    log.close();
+    assert.equal(openLog(files, { config, clean: true }).logEndOffset, 2);
+  });
+
   it('takes a whole turn back when it is full, and goes on when there is room', () => {
     for (const failing of ['writev', 'open', 'writeAside'] as const) {
       const files = new FakeFileSystem();

@@ -340,6 +340,8 @@ export class SimNode {
       if (batch.producer !== null) model.retire(batch.producer);
     } else if (error === 'OUT_OF_ORDER_SEQUENCE_NUMBER') {
       const { producer } = batch;
+      // Where its log began is told by nobody any more.
+      if (partition.deleting) return;
       const earlier = producer?.open.slice(0, producer.open.indexOf(batch)) ?? [];
       // Sent again without need, and no longer recognised: a snapshot names one batch of a producer, and its log is gone.
       const isForgotten = batch.isUncertain && this.row(partition).logStartOffset > 0;
