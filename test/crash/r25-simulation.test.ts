@@ -15,8 +15,7 @@ experiment({
   title: `deterministic simulation of shards, logs and group commit, ${OPERATIONS} operations and ${CRASHES_MIN} crashes or more a seed`,
   unit: 'seeds',
   ci: 70,
-  // Seeds around them still find what RESULTS.md lists as open.
-  ciSeed: 34,
+  ciSeed: 1,
   long: 20_000,
   trial: ({ seed, findings }) => {
     const operations = operationsOf(seed, OPERATIONS, CRASHES_MIN);

@@ -1,6 +1,6 @@
 /** `npm run lab`: lists the experiments of the crash laboratory, or runs some at a size of one's choice. Test process. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -30,7 +30,7 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** A row of the table in RESULTS.md. */
+/** Puts a row under the last one of the first table in RESULTS.md. */
 function record(one: Experiment, seed: number, { units, findings, tookMs, failure }: LabOutcome): void {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: projectRoot, encoding: 'utf8' }).trim();
   const { acknowledged, lost, duplicated, reordered } = findings;
@@ -47,7 +47,9 @@ function record(one: Experiment, seed: number, { units, findings, tookMs, failur
     new Date().toISOString().slice(0, 10),
     `${commit}, Node.js ${process.version}`,
   ];
-  appendFileSync(RESULTS, `| ${cells.join(' | ')} |\n`);
+  const lines = readFileSync(RESULTS, 'utf8').split('\n');
+  lines.splice(lines.findLastIndex((line) => /^\| R\d/.test(line)) + 1, 0, `| ${cells.join(' | ')} |`);
+  writeFileSync(RESULTS, lines.join('\n'));
 }
 
 const { values: flags, positionals } = parseArgs({

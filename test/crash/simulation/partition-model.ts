@@ -53,12 +53,15 @@ export class PartitionModel {
   hasRotted = false;
   /** False once the log may have stamped records with a time of its own. */
   keepsTimestamps: boolean;
+  /** The smallest segments that its topic ever asked for: a batch that was longer may have been refused unheard. */
+  segmentBytesLeast: number;
 
   constructor(
     readonly label: string,
     public config: LogConfig,
   ) {
     this.keepsTimestamps = config.timestampType === 'CreateTime';
+    this.segmentBytesLeast = config.segmentBytesMax;
   }
 
   /** A client was told that the batch begins at `baseOffset`. */

@@ -345,10 +345,12 @@ export class SimNode {
       const earlier = producer?.open.slice(0, producer.open.indexOf(batch)) ?? [];
       // Sent again without need, and no longer recognised: a snapshot names one batch of a producer, and its log is gone.
       const isForgotten = batch.isUncertain && this.row(partition).logStartOffset > 0;
-      const isExpected = model.hasRotted || isForgotten || earlier.some((one) => !one.inFlight);
+      // Refused for its length, which nobody heard, while those behind it were taken: a log does not know where a producer began.
+      const wasTooLarge = batch.isUncertain && batch.bytes.length > model.segmentBytesLeast;
+      const isExpected = model.hasRotted || isForgotten || wasTooLarge || earlier.some((one) => !one.inFlight);
       assert.ok(isExpected, `sequence: ${model.label} ${batch.name}: ${message}`);
       model.refused(batch);
-      if ((model.hasRotted || isForgotten) && producer !== null) model.retire(producer);
+      if ((model.hasRotted || isForgotten || wasTooLarge) && producer !== null) model.retire(producer);
     } else if (goesOn(error)) {
       batch.isUncertain = true;
       if (partition.deleting) return;
@@ -512,6 +514,7 @@ export class SimNode {
     const { model } = partition;
     const { life } = this;
     model.keepsTimestamps &&= config.timestampType === 'CreateTime';
+    model.segmentBytesLeast = Math.min(model.segmentBytesLeast, config.segmentBytesMax);
     this.shards[partition.shard].request(partition.slot, { kind: 'reconfigure', config }, ({ error }) => {
       if (life !== this.life || error !== 'NONE') return;
       model.config = config;
