@@ -4,6 +4,7 @@ import { assert } from './base/assert.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { type Logger, silentLogger } from './base/logger.js';
 import { releaseVersion } from './base/release.js';
+import { TimerWheel } from './base/timer-wheel.js';
 import { ZERO_UUID } from './base/uuid.js';
 import { isEveryInterface } from './config/listeners.js';
 import type { BrokerConfig } from './config/load.js';
@@ -72,6 +73,7 @@ interface Running {
   readonly shares: ShareCoordinator;
   readonly purgatory: Purgatory;
   readonly fallenGroups: FallenGroups;
+  readonly wheel: TimerWheel;
 }
 
 /** Stands behind the sockets until there is a broker: nothing is read from them, so that early requests wait at the client's end. */
@@ -308,7 +310,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
         });
       });
       await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
-      const purgatory = new Purgatory(partitions, clock);
+      const wheel = new TimerWheel(clock);
+      const purgatory = new Purgatory(partitions, clock, wheel);
       const groupConfigs = new GroupConfigs(topics.catalogue, () => topics.config, logger);
       const shareState = async (partition: number) =>
         (topics.get(SHARE_STATE_TOPIC) ?? (await topics.ensure(SHARE_STATE_TOPIC))).partitions[partition];
@@ -316,6 +319,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         config,
         groupConfigs,
         clock,
+        wheel,
         logger,
         topics,
         partitions,
@@ -329,6 +333,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         config,
         groupConfigs,
         clock,
+        wheel,
         logger,
         topics,
         openLog: async (partition) => {
@@ -362,7 +367,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       this.counted.collect(topicCollector(topics, partitions));
       this.counted.collect(topicDiskCollector(topics, partitions, clock));
       partitions.watchBudgets();
-      const fallenGroups = new FallenGroups({ clock, logger, topics, partitions, groups: () => groups.allGroups() });
+      const fallenGroups = new FallenGroups({ wheel, logger, topics, partitions, groups: () => groups.allGroups() });
       this.counted.collect(fallenGroups.collect);
       fallenGroups.begin();
       logger.info(
@@ -376,6 +381,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       return {
         ...{ clusterId, directories, partitions, segmentFiles, sideJobs, topics, groups, shares, purgatory },
         fallenGroups,
+        wheel,
       };
     } catch (error) {
       await partitions.terminate();
@@ -432,6 +438,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     running.fallenGroups.close();
     await running.groups.close();
     await running.shares.close();
+    running.wheel.close();
     await server?.close();
     await this.closeHttp();
     const failure = await running.partitions.close();
@@ -450,7 +457,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     this.running = null;
     this.closing = (async () => {
       running.purgatory.close();
-      running.fallenGroups.close();
+      running.wheel.close();
       await this.server?.close();
       await this.closeHttp();
       await running.partitions.terminate();

@@ -6,6 +6,7 @@ import { benchIndexLookUp } from './index-look-up.bench.js';
 import type { MicroFigure, Size } from './measure.js';
 import { benchRing } from './ring.bench.js';
 import { benchRingRoundTrip } from './ring-round-trip.bench.js';
+import { benchTimerWheel } from './timer-wheel.bench.js';
 
 export const microBenches: { readonly [room: string]: (size: Size) => Promise<MicroFigure[]> } = {
   codec: benchCodec,
@@ -14,4 +15,5 @@ export const microBenches: { readonly [room: string]: (size: Size) => Promise<Mi
   ring: benchRing,
   'ring round trip': benchRingRoundTrip,
   'index look-up': benchIndexLookUp,
+  'timer wheel': benchTimerWheel,
 };

@@ -1,6 +1,7 @@
 /** Where fetches wait for records: no ring traffic and no timer of their own. Main thread. */
 import type { Clock } from '../base/clock.js';
 import { Deadlines } from '../base/deadlines.js';
+import type { TimerWheel } from '../base/timer-wheel.js';
 import type { PartitionHandle, Partitions } from './partitions.js';
 
 /** A wait ends up to this part of it early, so that many end in the same moment. */
@@ -23,8 +24,9 @@ export class Purgatory {
   constructor(
     private readonly partitions: Pick<Partitions, 'onProgress'>,
     private readonly clock: Clock,
+    wheel: TimerWheel,
   ) {
-    this.deadlines = new Deadlines(clock);
+    this.deadlines = new Deadlines(wheel);
   }
 
   get size(): number {

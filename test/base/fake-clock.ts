@@ -38,6 +38,11 @@ export class FakeClock implements Clock {
     this.elapsedMs = endMs;
   }
 
+  /** Time goes by and nothing can go off: the event loop was busy, or the machine asleep. */
+  stall(ms: number): void {
+    this.elapsedMs += ms;
+  }
+
   /** As {@link advance}, with promises that are ready run between one timer and the next, as an event loop would. */
   async advanceAndIdle(ms: number): Promise<void> {
     const endMs = this.elapsedMs + ms;

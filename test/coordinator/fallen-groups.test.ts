@@ -1,6 +1,7 @@
 /** Groups that a log start has overtaken are told once, and counted until they have caught up. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TimerWheel } from '../../src/base/timer-wheel.js';
 import { ClassicGroup } from '../../src/coordinator/group/classic-group.js';
 import { FallenGroups } from '../../src/coordinator/group/fallen-groups.js';
 import type { Topic } from '../../src/metadata/topic.js';
@@ -22,7 +23,7 @@ test('a group is told of once, counted until it has caught up, and told of again
   const lines: object[] = [];
   const quiet = () => undefined;
   const fallen = new FallenGroups({
-    clock,
+    wheel: new TimerWheel(clock),
     logger: { debug: quiet, info: quiet, error: quiet, warn: (fields) => lines.push(fields) },
     topics: { get: (name) => (name === 'logs' ? topic : undefined), all: () => [topic] },
     partitions: { watermarks: ({ index }) => ({ logStartOffset: starts[index] }) as Watermarks },

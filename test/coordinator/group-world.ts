@@ -1,5 +1,6 @@
 /** A coordinator with everything it stands on, all in memory, and short ways to ask it things. Test process. */
 import { silentLogger } from '../../src/base/logger.js';
+import { TimerWheel } from '../../src/base/timer-wheel.js';
 import { randomUuid, type Uuid, ZERO_UUID } from '../../src/base/uuid.js';
 import { loadConfig } from '../../src/config/load.js';
 import { GroupCoordinator } from '../../src/coordinator/group/group-coordinator.js';
@@ -121,6 +122,7 @@ export class GroupWorld {
         value: (group, name) => config.groupValue(name, this.groupConfigs.get(group) ?? new Map()),
       },
       clock: this.clock,
+      wheel: new TimerWheel(this.clock),
       logger: silentLogger,
       topics: this.topics,
       openLog: async (partition) => {

@@ -1,6 +1,7 @@
 /** A share coordinator with everything it stands on, all in memory, and short ways to ask it things. Test process. */
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../src/base/logger.js';
+import { TimerWheel } from '../../src/base/timer-wheel.js';
 import { randomUuid, type Uuid } from '../../src/base/uuid.js';
 import { loadConfig } from '../../src/config/load.js';
 import { type FetchLimits, ShareCoordinator } from '../../src/coordinator/share/share-coordinator.js';
@@ -72,6 +73,7 @@ export class ShareWorld {
     this.progressListeners = new Set();
     this.deletedListeners = [];
     const { clock } = this;
+    const wheel = new TimerWheel(clock);
     this.purgatory = new Purgatory(
       {
         onProgress: (_handle, listener) => {
@@ -80,12 +82,14 @@ export class ShareWorld {
         },
       },
       clock,
+      wheel,
     );
     const stateTopic = { name: SHARE_STATE_TOPIC, partitions: this.logs } as unknown as Topic;
     this.shares = new ShareCoordinator({
       config,
       groupConfigs: { value: (_group, name) => config.groupValue(name, this.groupConfig) },
       clock,
+      wheel,
       logger: silentLogger,
       topics: {
         nodeEpoch: 0,

@@ -1,6 +1,7 @@
 /** Fetch against partitions that only note what they are asked: sizes, sessions, and what is said to whom. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TimerWheel } from '../../src/base/timer-wheel.js';
 import { ZERO_UUID } from '../../src/base/uuid.js';
 import { fetchHandler } from '../../src/handlers/01-fetch.js';
 import { FetchSessions } from '../../src/handlers/fetch-sessions.js';
@@ -57,7 +58,7 @@ function world() {
     clock,
     partitions,
     fetchSessions,
-    purgatory: new Purgatory(partitions, clock),
+    purgatory: new Purgatory(partitions, clock, new TimerWheel(clock)),
     topics: { get: (name: string) => (name === 't' ? { partitions: handles } : undefined), byId: () => undefined },
     config: { get: () => FETCH_MAX_BYTES },
   } as unknown as Services;

@@ -1,6 +1,7 @@
 /** Purgatory: who waits is woken by progress, by time, by a closed connection, once, and leaves nothing behind. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TimerWheel } from '../../src/base/timer-wheel.js';
 import type { PartitionHandle } from '../../src/partition/partitions.js';
 import { Purgatory } from '../../src/partition/purgatory.js';
 import { FakeClock } from '../base/fake-clock.js';
@@ -21,6 +22,7 @@ function setting() {
       },
     },
     clock,
+    new TimerWheel(clock),
   );
   const move = (of: PartitionHandle): void => {
     for (const listener of [...(listeners.get(of) ?? [])]) listener();

@@ -1,7 +1,7 @@
 /** A classic consumer group: its members, generation and committed offsets, and the one way durable changes get in. Main thread. */
 import { assert } from '../../base/assert.js';
-import type { Deadline } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
+import type { Deadline } from '../../base/timer-wheel.js';
 import { CommittedOffsets } from './committed-offsets.js';
 import { subscribedTopics } from './embedded-protocol.js';
 import type { GroupMetadata, GroupRecord } from './group-record.js';

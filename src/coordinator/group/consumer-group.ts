@@ -1,6 +1,7 @@
 /** A consumer group of KIP-848: epochs, members, who has what and who shall have what; changed by replay alone. Main thread. */
-import type { Deadline } from '../../base/deadlines.js';
+
 import type { ErrorName } from '../../base/error-code.js';
+import type { Deadline } from '../../base/timer-wheel.js';
 import type { Uuid } from '../../base/uuid.js';
 import { type Assignment, NO_PARTITIONS } from './assignment.js';
 import { CommittedOffsets } from './committed-offsets.js';

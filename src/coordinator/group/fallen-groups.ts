@@ -1,6 +1,7 @@
 /** Groups that a log start has overtaken: what they had not read yet is gone. Told in the log once, and counted. Main thread. */
-import type { Clock, TimerHandle } from '../../base/clock.js';
+import { Deadlines } from '../../base/deadlines.js';
 import type { Logger } from '../../base/logger.js';
+import type { TimerWheel } from '../../base/timer-wheel.js';
 import type { Offset } from '../../base/units.js';
 import type { Topic } from '../../metadata/topic.js';
 import type { Collector } from '../../metrics/metrics.js';
@@ -10,7 +11,7 @@ import type { Group } from './group.js';
 const CHECK_MS = 10_000;
 
 export interface FallenGroupsOptions {
-  readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly topics: { get(name: string): Topic | undefined; all(): Iterable<Topic> };
   readonly partitions: Pick<Partitions, 'watermarks'>;
@@ -30,20 +31,24 @@ export class FallenGroups {
   private told = new Set<string>();
   /** Where logs began when groups were last looked at. */
   private starts = new Map<PartitionHandle, Offset>();
-  private timer: TimerHandle | null = null;
+  private readonly deadlines: Deadlines;
+  private readonly next;
 
-  constructor(private readonly options: FallenGroupsOptions) {}
-
-  /** Looks every few seconds from now on, until {@link close}. */
-  begin(): void {
-    this.timer = this.options.clock.after(CHECK_MS, () => {
+  constructor(private readonly options: FallenGroupsOptions) {
+    this.deadlines = new Deadlines(options.wheel);
+    this.next = this.deadlines.create(() => {
       this.check();
       this.begin();
     });
   }
 
+  /** Looks every few seconds from now on, until {@link close}. */
+  begin(): void {
+    this.deadlines.set(this.next, CHECK_MS);
+  }
+
   close(): void {
-    this.timer?.cancel();
+    this.deadlines.close();
   }
 
   /** Says which groups have fallen behind the start of a log since the last call. */

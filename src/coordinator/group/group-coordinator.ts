@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.js';
 import { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { Logger } from '../../base/logger.js';
+import type { TimerWheel } from '../../base/timer-wheel.js';
 import type { Uuid } from '../../base/uuid.js';
 import type { BrokerConfig } from '../../config/load.js';
 import type { GroupValues } from '../../metadata/group-configs.js';
@@ -83,6 +84,7 @@ export interface GroupCoordinatorOptions {
   readonly config: Pick<BrokerConfig, 'get'>;
   readonly groupConfigs: GroupValues;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly topics: GroupTopics;
   /** Opens one partition of `__consumer_offsets`, making the topic where it is not there. */
@@ -115,8 +117,8 @@ export class GroupCoordinator {
   private partitions: readonly OffsetsPartition[] = [];
 
   constructor(private readonly options: GroupCoordinatorOptions) {
-    const { config, groupConfigs, clock, logger, topics } = options;
-    this.deadlines = new Deadlines(clock);
+    const { config, groupConfigs, clock, wheel, logger, topics } = options;
+    this.deadlines = new Deadlines(wheel);
     const env: GroupEnvironment = {
       config,
       groupConfigs,
@@ -156,13 +158,13 @@ export class GroupCoordinator {
    * is read are answered COORDINATOR_LOAD_IN_PROGRESS.
    */
   async load(): Promise<void> {
-    const { clock, logger, topics, openLog, offsetsPartitions, config } = this.options;
+    const { logger, topics, openLog, offsetsPartitions, config } = this.options;
     const topic = topics.get(OFFSETS_TOPIC);
     const batchBytesMax = config.get('message.max.bytes');
     this.partitions = Array.from({ length: topic?.partitions.length ?? offsetsPartitions }, (_, index) => {
       return new OffsetsPartition({
         index,
-        clock,
+        deadlines: this.deadlines,
         logger,
         openLog,
         batchBytesMax,

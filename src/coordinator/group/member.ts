@@ -1,6 +1,6 @@
 /** One member of a classic group: who it is, what it supports, what it was given, and what it waits for. Main thread. */
 import { randomUUID } from 'node:crypto';
-import type { Deadline } from '../../base/deadlines.js';
+import type { Deadline } from '../../base/timer-wheel.js';
 import type { joinGroup } from '../../protocol/messages/11-join-group.js';
 import type { syncGroup } from '../../protocol/messages/14-sync-group.js';
 import type { ResponseOf } from '../../protocol/schema.js';

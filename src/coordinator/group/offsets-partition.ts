@@ -1,5 +1,5 @@
 /** One partition of `__consumer_offsets` with the groups that live in it: replayed from it, written to it. Main thread. */
-import type { Clock } from '../../base/clock.js';
+import type { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import { KafkaError } from '../../base/kafka-error.js';
 import type { Logger } from '../../base/logger.js';
@@ -13,7 +13,7 @@ import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from './group-
 const READ_RETRY_MS = 1000;
 export interface OffsetsPartitionOptions {
   readonly index: number;
-  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly logger: Logger;
   /** Opens the partition's log, making the topic where it is not there. */
   readonly openLog: (partition: number) => Promise<InternalLog>;
@@ -161,7 +161,7 @@ export class OffsetsPartition {
 
   /** The groups in the log, or only those of `ids`. Tries until the log can be read. */
   private async read(ids: ReadonlySet<string> | null): Promise<Map<string, Group>> {
-    const { openLog, index, logger } = this.options;
+    const { openLog, index, deadlines, logger } = this.options;
     while (!this.closed) {
       const groups = new Map<string, Group>();
       try {
@@ -176,7 +176,7 @@ export class OffsetsPartition {
         return groups;
       } catch (error) {
         logger.warn({ err: error, partition: index }, 'groups could not be read from their log; trying again');
-        await this.pause(READ_RETRY_MS);
+        await deadlines.pause(READ_RETRY_MS);
       }
     }
     return new Map();
@@ -192,12 +192,6 @@ export class OffsetsPartition {
       logger.error({ err: error, partition: index, offset }, 'a record of __consumer_offsets cannot be understood');
       return null;
     }
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.options.clock.after(ms, resolve);
-    });
   }
 }
 

@@ -1,5 +1,5 @@
 /** A share group (KIP-932): epochs, members, who reads which partitions; changed by replay alone. Main thread. */
-import type { Deadline } from '../../base/deadlines.js';
+import type { Deadline } from '../../base/timer-wheel.js';
 import type { Uuid } from '../../base/uuid.js';
 import { type Assignment, NO_PARTITIONS } from './assignment.js';
 import { CommittedOffsets } from './committed-offsets.js';

@@ -4,6 +4,7 @@ import { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import type { FileRecords } from '../../base/file-slice.js';
 import type { Logger } from '../../base/logger.js';
+import type { TimerWheel } from '../../base/timer-wheel.js';
 import type { LeaderEpoch, Offset } from '../../base/units.js';
 import type { Uuid } from '../../base/uuid.js';
 import { offsetResetDurationMs } from '../../config/group-settings.js';
@@ -33,6 +34,7 @@ export interface ShareCoordinatorOptions {
   readonly config: Pick<BrokerConfig, 'get'>;
   readonly groupConfigs: GroupValues;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly topics: SharedTopics;
   readonly partitions: Pick<Partitions, 'watermarks' | 'readRecords' | 'offsetAtTime'>;
@@ -103,8 +105,8 @@ export class ShareCoordinator {
   private logs: readonly ShareStateLog[] = [];
 
   constructor(private readonly options: ShareCoordinatorOptions) {
-    const { config, clock, topics } = options;
-    this.deadlines = new Deadlines(clock);
+    const { config, wheel, topics } = options;
+    this.deadlines = new Deadlines(wheel);
     this.pruning = this.deadlines.create(() => this.prune());
     this.sessions = new ShareSessions(config.get('group.share.max.share.sessions'), (session, inOrder) =>
       this.release(session, inOrder),
@@ -121,6 +123,7 @@ export class ShareCoordinator {
       return new ShareStateLog({
         index,
         clock,
+        deadlines: this.deadlines,
         logger,
         openLog,
         deleteBefore,

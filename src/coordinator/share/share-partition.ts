@@ -1,5 +1,5 @@
 /** One partition as one share group reads it: its window, who waits for it, and where its state stands in the log. Main thread. */
-import type { Deadline } from '../../base/deadlines.js';
+import type { Deadline } from '../../base/timer-wheel.js';
 import type { Offset } from '../../base/units.js';
 import type { ShareSession } from './share-sessions.js';
 import type { ShareStateId } from './share-state-record.js';

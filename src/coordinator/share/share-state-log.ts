@@ -1,5 +1,6 @@
 /** One partition of `__share_group_state` with what it says of share groups' partitions: replayed from it, written to it. Main thread. */
 import type { Clock } from '../../base/clock.js';
+import type { Deadlines } from '../../base/deadlines.js';
 import type { ErrorName } from '../../base/error-code.js';
 import { KafkaError } from '../../base/kafka-error.js';
 import type { Logger } from '../../base/logger.js';
@@ -24,6 +25,7 @@ const PRUNED_MIN = 1000;
 export interface ShareStateLogOptions {
   readonly index: number;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly logger: Logger;
   /** Opens the partition's log, making the topic where it is not there. */
   readonly openLog: (partition: number) => Promise<InternalLog>;
@@ -71,7 +73,7 @@ export class ShareStateLog {
 
   /** Resolves once all is as the log has it; tries until it can be read. */
   async load(): Promise<void> {
-    const { logger, index, clock } = this.options;
+    const { logger, index, deadlines } = this.options;
     while (!this.closed) {
       const states = new Map<string, SharePartition>();
       try {
@@ -86,9 +88,7 @@ export class ShareStateLog {
         return;
       } catch (error) {
         logger.warn({ err: error, partition: index }, 'the state of share groups could not be read; trying again');
-        await new Promise<void>((resolve) => {
-          clock.after(READ_RETRY_MS, resolve);
-        });
+        await deadlines.pause(READ_RETRY_MS);
       }
     }
   }
