@@ -8,7 +8,7 @@ const SESSION_MS = 45_000;
 const HEARTBEAT_MS = 3_000;
 const WAIT_MS = 500;
 const DAY_MS = 86_400_000;
-const OPEN = { closed: false };
+const OWNER = {};
 
 /** Moved on by hand; no more than one timer is ever set on it. */
 class HandClock implements Clock {
@@ -54,7 +54,7 @@ interface Timers<D> {
 function wheelOn(clock: Clock): Timers<Deadline> {
   const wheel = new TimerWheel(clock);
   return {
-    create: (action) => new Deadline(action, OPEN),
+    create: (action) => new Deadline(action, OWNER),
     set: (deadline, delayMs) => wheel.set(deadline, delayMs),
     clear: (deadline) => wheel.clear(deadline),
   };

@@ -1,8 +1,8 @@
 /** The deadlines of one owner on a timer wheel that it shares with others: closing takes away its own. Main thread. */
-import { Deadline, type DeadlineOwner, type TimerWheel } from './timer-wheel.js';
+import { Deadline, type TimerWheel } from './timer-wheel.js';
 
-export class Deadlines implements DeadlineOwner {
-  closed = false;
+export class Deadlines {
+  private closed = false;
   private readonly pauses = new Set<() => void>();
 
   constructor(private readonly wheel: TimerWheel) {}
@@ -33,9 +33,10 @@ export class Deadlines implements DeadlineOwner {
     });
   }
 
-  /** Nothing fires after this; what lies in the wheel is passed over. */
+  /** Nothing fires after this. */
   close(): void {
     this.closed = true;
+    this.wheel.clearAll(this);
     for (const end of this.pauses) end();
   }
 }

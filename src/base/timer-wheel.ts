@@ -15,7 +15,9 @@ import type { Clock, TimerHandle } from './clock.js';
  * the present reaches a slot of a higher level, what lies there moves down. Levels reach to the last safe integer: there is
  * no overflow to keep beside them.
  *
- * The road not taken is a binary heap over the same one timer (bench/micro/deadline-heap.ts). WHEEL_FIGURES
+ * The road not taken is a binary heap over the same one timer (bench/micro/deadline-heap.ts). Measured beside 10,000
+ * members: a heartbeat costs 8 ns on either; a session that is set and ends 220 ns here and 290 ns there; a fetch that is
+ * parked and let go 70 ns here and 40 ns there, but 0.3 µs instead of 2.6 µs at p99, when a heap throws out what is dead.
  */
 const SLOT_BITS = 5;
 const SLOTS = 2 ** SLOT_BITS;
@@ -25,11 +27,6 @@ const TICK_MAX = Number.MAX_SAFE_INTEGER;
 /** Ticks that one slot of a level spans. */
 const SLOT_TICKS: readonly number[] = Array.from({ length: LEVELS + 1 }, (_, level) => SLOTS ** level);
 const NOWHERE = -1;
-
-/** Whoever a deadline belongs to; once it is closed none of its deadlines fires. */
-export interface DeadlineOwner {
-  readonly closed: boolean;
-}
 
 /** Something that is due at a moment, or not at all. Its fields are the wheel's. */
 export class Deadline {
@@ -45,7 +42,8 @@ export class Deadline {
 
   constructor(
     readonly action: () => void,
-    readonly owner: DeadlineOwner,
+    /** Whoever may take it away with others of its own. */
+    readonly owner: object,
   ) {}
 }
 
@@ -80,7 +78,8 @@ export class TimerWheel {
       if (deadline.placedTick <= dueTick) return;
       this.remove(deadline);
     }
-    this.tick = Math.max(this.tick, Math.min(Math.floor(nowMs), this.nextTick()));
+    // Not onto the next slot: what lies there must move down first.
+    this.tick = Math.max(this.tick, Math.min(Math.floor(nowMs), this.nextTick() - 1));
     this.place(deadline);
     this.arm(nowMs);
   }
@@ -91,11 +90,22 @@ export class TimerWheel {
     if (deadline.slot !== NOWHERE) this.remove(deadline);
   }
 
+  /** Clears all that `owner` has set, in time linear in what lies in the wheel. */
+  clearAll(owner: object): void {
+    for (const first of this.slots) {
+      const here: Deadline[] = [];
+      for (let deadline = first; deadline !== null; deadline = deadline.next === first ? null : deadline.next) {
+        if (deadline.owner === owner) here.push(deadline);
+      }
+      for (const deadline of here) this.clear(deadline);
+    }
+    if (this.nextSlot() === NOWHERE) this.disarm();
+  }
+
   /** Nothing fires after this. */
   close(): void {
     this.closed = true;
-    this.timer?.cancel();
-    this.timer = null;
+    this.disarm();
     this.slots.fill(null);
     this.occupied.fill(0);
   }
@@ -108,26 +118,44 @@ export class TimerWheel {
       const slot = this.nextSlot();
       if (slot === NOWHERE || this.startOf(slot) > nowTick) break;
       this.tick = this.startOf(slot);
-      const deadline = this.slots[slot] as Deadline;
-      this.remove(deadline);
-      if (deadline.dueTick > this.tick) {
-        this.place(deadline);
-      } else {
-        deadline.dueTick = Number.POSITIVE_INFINITY;
-        // May set and clear others, this one too, and close the wheel.
-        if (!deadline.owner.closed) deadline.action();
-      }
+      // All of a slot of a higher level moves before anything fires: what an action sets must find it in order.
+      if (slot >= SLOTS) this.moveDown(slot);
+      else this.comeUp(this.slots[slot] as Deadline);
     }
     this.arm(this.clock.monotonicMs());
+  }
+
+  private moveDown(slot: number): void {
+    for (let deadline = this.slots[slot]; deadline !== null; deadline = this.slots[slot]) {
+      this.remove(deadline);
+      this.place(deadline);
+    }
+  }
+
+  private comeUp(deadline: Deadline): void {
+    this.remove(deadline);
+    if (deadline.dueTick > this.tick) {
+      this.place(deadline);
+      return;
+    }
+    deadline.dueTick = Number.POSITIVE_INFINITY;
+    // May set and clear others, this one too, and close the wheel.
+    deadline.action();
   }
 
   private arm(nowMs: number): void {
     const tick = this.nextTick();
     if (this.armedTick <= tick) return;
-    this.timer?.cancel();
+    this.disarm();
     this.armedTick = tick;
     // Node's timers drop fractions of a millisecond, and would wake too early for them.
     this.timer = this.clock.after(Math.max(0, Math.ceil(tick - nowMs)), () => this.fire());
+  }
+
+  private disarm(): void {
+    this.timer?.cancel();
+    this.timer = null;
+    this.armedTick = Number.POSITIVE_INFINITY;
   }
 
   /** The first slot that holds something; {@link NOWHERE} where none does. */

@@ -27,6 +27,11 @@ test('two owners live behind one timer, and end one by one', () => {
   );
   clock.advance(100);
   assert.deepEqual(fired, ['ours 10', 'theirs 10', 'theirs 20']);
+  theirs.set(
+    theirs.create(() => fired.push('theirs, never')),
+    5,
+  );
+  theirs.close();
   assert.equal(clock.pending, 0);
 });
 

@@ -6,7 +6,7 @@ import { fc } from '../property.js';
 import { FakeClock } from './fake-clock.js';
 
 const COUNT = 8;
-const OPEN = { closed: false };
+const OWNER = {};
 const DAY_MS = 86_400_000;
 
 /** Within every level of the wheel, around where one ends, and further than Node's own timers reach. */
@@ -56,7 +56,7 @@ test('whatever is set, put off, brought forward and cleared, each fires when it 
         const deadline: Deadline = new Deadline(() => {
           fired.push(`${i} at ${clock.monotonicMs()}`);
           if (comeAgain[i]-- > 0) wheel.set(deadline, againMs[i] as number);
-        }, OPEN);
+        }, OWNER);
         return deadline;
       });
       const left = [...comeAgain];
@@ -102,7 +102,7 @@ test('whatever is set, put off, brought forward and cleared, each fires when it 
         }
       }
       for (const deadline of all) wheel.clear(deadline);
-      clock.advance(400 * DAY_MS);
+      clock.advance(40_000 * DAY_MS);
       assert.deepEqual(fired, []);
       assert.equal(clock.pending, 0);
       // Each deadline is come by at most once a level, whenever it is set or found to have been put off.
@@ -126,7 +126,7 @@ test('on a clock with fractions nothing fires early, nor later than the next tic
           const lateMs = clock.monotonicMs() - dueMs;
           assert.ok(lateMs >= 0 && lateMs < 2, `${lateMs} ms late`);
         };
-        wheel.set(new Deadline(onTime, OPEN), delayMs);
+        wheel.set(new Deadline(onTime, OWNER), delayMs);
         clock.advance(passMs);
       }
       clock.advance(60);
@@ -139,37 +139,35 @@ test('what fires in one tick may clear, set and close what is left of it', () =>
   const clock = new FakeClock();
   const wheel = new TimerWheel(clock);
   const fired: string[] = [];
-  const victim = new Deadline(() => fired.push('victim'), OPEN);
-  const late = new Deadline(() => fired.push('late'), OPEN);
+  const victim = new Deadline(() => fired.push('victim'), OWNER);
+  const late = new Deadline(() => fired.push('late'), OWNER);
   const first = new Deadline(() => {
     fired.push('first');
     wheel.clear(victim);
     wheel.set(late, 0);
     wheel.set(last, 10);
-  }, OPEN);
+  }, OWNER);
   const last = new Deadline(() => {
     fired.push('last');
     wheel.close();
-  }, OPEN);
-  const never = new Deadline(() => fired.push('never'), OPEN);
+  }, OWNER);
+  const never = new Deadline(() => fired.push('never'), OWNER);
   for (const deadline of [first, victim, last]) wheel.set(deadline, 100);
-  wheel.set(never, 110);
+  wheel.set(never, 111);
   clock.advance(100);
   assert.deepEqual(fired, ['first', 'late']);
-  wheel.set(never, 10);
   clock.advance(1_000);
-  assert.deepEqual(fired.slice(0, 3), ['first', 'late', 'never']);
-  assert.deepEqual(fired.slice(3), ['last']);
+  assert.deepEqual(fired, ['first', 'late', 'last']);
   wheel.set(late, 1);
   clock.advance(DAY_MS);
-  assert.equal(fired.length, 4);
+  assert.equal(fired.length, 3);
   assert.equal(clock.pending, 0);
 });
 
 test('a deadline further away than a safe number of milliseconds is as good as none', () => {
   const clock = new FakeClock();
   const wheel = new TimerWheel(clock);
-  wheel.set(new Deadline(() => assert.fail('it fired'), OPEN), 2 ** 63);
+  wheel.set(new Deadline(() => assert.fail('it fired'), OWNER), 2 ** 63);
   assert.equal(clock.pending, 1);
   clock.advance(365 * DAY_MS);
 });
@@ -177,7 +175,7 @@ test('a deadline further away than a safe number of milliseconds is as good as n
 test('putting a deadline off asks for no timer', () => {
   const { clock, asked } = countingClock();
   const wheel = new TimerWheel(clock);
-  const deadline = new Deadline(() => assert.fail('it was put off'), OPEN);
+  const deadline = new Deadline(() => assert.fail('it was put off'), OWNER);
   for (let i = 0; i < 1_000; i++) {
     wheel.set(deadline, 45_000);
     assert.equal(clock.pending, 1);
@@ -195,7 +193,7 @@ test('an empty wheel wakes nobody: one timer that was asked for already comes in
   const { clock, asked } = countingClock();
   const wheel = new TimerWheel(clock);
   assert.equal(clock.pending, 0);
-  const deadline = new Deadline(() => assert.fail('it was cleared'), OPEN);
+  const deadline = new Deadline(() => assert.fail('it was cleared'), OWNER);
   wheel.set(deadline, 500);
   wheel.clear(deadline);
   clock.advance(500);
@@ -208,7 +206,7 @@ test('what is cleared before its time asks for no timer of its own, and is not k
   const wheel = new TimerWheel(clock);
   // A tail reader: parks for half a second, is let go a millisecond later, comes back.
   for (let i = 0; i < 10_000; i++) {
-    const deadline = new Deadline(() => assert.fail('it was cleared'), OPEN);
+    const deadline = new Deadline(() => assert.fail('it was cleared'), OWNER);
     wheel.set(deadline, 500);
     clock.advance(1);
     wheel.clear(deadline);
