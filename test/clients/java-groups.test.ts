@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { decodeRecord } from '../../src/protocol/compile.js';
+import { consumerProtocolAssignment } from '../../src/protocol/records/consumer-protocol-assignment.js';
 import { millrace } from '../cli/command-line.js';
 import { CLIENT_TEST_TIMEOUT_MS, startLiveBroker } from '../live-broker.js';
 import { kafkaClassPath, noApacheKafka } from '../peers/apache-kafka.js';
@@ -14,6 +16,40 @@ import { removeTemporaryFolder, temporaryFolder } from '../temp-folder.js';
 const TOOLS = 'org.apache.kafka.tools';
 const MINUTE_MS = 60_000;
 const PARTITIONS = 4;
+
+/** What Kafka's formatters print of a record. */
+interface Formatted<Value> {
+  readonly key: { readonly type: number; readonly data: FormattedKey };
+  readonly value: { readonly version: number; readonly data: Value } | null;
+}
+
+interface FormattedKey {
+  readonly group: string;
+  /** Of committed offsets alone. */
+  readonly topic?: string;
+  readonly partition?: number;
+}
+
+interface FormattedOffset {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+  readonly commitTimestamp: number;
+  readonly topicId: string;
+}
+
+interface FormattedGeneration {
+  readonly protocolType: string;
+  readonly protocol: string;
+  readonly leader: string;
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly clientId: string;
+    readonly groupInstanceId: string | null;
+    /** Base64. */
+    readonly assignment: string;
+  }[];
+}
 
 /** The program that holds the members, and asks the Admin client about them once it is told to go on. */
 class GroupAdmin {
@@ -254,5 +290,64 @@ test('Java tools and the Admin client on groups', { timeout: CLIENT_TEST_TIMEOUT
       '',
     ]);
     assert.match(said[9], /^describe new: Consumer Stable assignor uniform epochs (\d+)\1 coordinator 1 simple false$/);
+  });
+
+  await t.test("Kafka's console consumer reads __consumer_offsets with Kafka's own formatters", async () => {
+    const ends = (await run(`${TOOLS}.GetOffsetShell`, ['--topic', '__consumer_offsets'])).stdout;
+    const records = [...ends.matchAll(/^__consumer_offsets:\d+:(\d+)$/gm)].reduce(
+      (sum, [, end]) => sum + Number(end),
+      0,
+    );
+    const formatted = async <Value>(formatter: string): Promise<Formatted<Value>[]> => {
+      const { stdout } = await run(`${TOOLS}.consumer.ConsoleConsumer`, [
+        ...['--topic', '__consumer_offsets', '--from-beginning', '--max-messages', String(records)],
+        ...['--formatter', `${TOOLS}.consumer.${formatter}`, '--group', formatter],
+      ]);
+      assert.match(stdout, new RegExp(`Processed a total of ${records} messages`));
+      // It writes no line ends between them.
+      return [...stdout.matchAll(/\{"key".*?\}(?=\{"key"|Processed|$)/gm)].map(([text]) => JSON.parse(text));
+    };
+
+    const committed = await formatted<FormattedOffset>('OffsetsMessageFormatter');
+    const logsId = committed.find(({ value }) => value !== null)?.value?.data.topicId;
+    assert.match(String(logsId), /^[\w-]{22}$/);
+    const history = (group: string, partition: number, topic = 'logs') =>
+      committed
+        .filter(({ key: { data } }) => data.group === group && data.topic === topic && data.partition === partition)
+        .map(({ key, value }) => {
+          assert.equal(key.type, 1);
+          if (value === null) return null;
+          assert.equal(value.version, 4);
+          assert.ok(value.data.commitTimestamp > firstMs);
+          if (topic === 'logs') assert.equal(value.data.topicId, logsId);
+          return `${value.data.offset}@${value.data.leaderEpoch} ${value.data.metadata}`;
+        });
+    assert.deepEqual(history('moved', 0), ['2@-1 ', '2@-1 ', '3@-1 ', '10@-1 ', '3@-1 ']);
+    assert.deepEqual(history('moved', 1), ['2@-1 ', '2@-1 ', '3@-1 ', '3@-1 ', '3@-1 ']);
+    assert.deepEqual(history('idle', 0), ['10@-1 ', null]);
+    assert.deepEqual(history('idle', 0, 'states'), ['1@-1 ', null]);
+    for (const group of ['old', 'new']) {
+      assert.equal(history(group, 1)[0], '4@0 by hand');
+      assert.equal(history(group, 1).at(-1), null);
+    }
+
+    const metadata = await formatted<FormattedGeneration>('GroupMetadataMessageFormatter');
+    const generations = metadata.filter(({ key }) => key.data.group === 'old');
+    assert.equal(generations.at(-1)?.value, null);
+    const stable = generations.find(({ value }) => value?.data.members.length === 2);
+    assert.ok(stable?.value);
+    assert.deepEqual([stable.key.type, stable.value.version], [2, 3]);
+    const { protocolType, protocol, leader, members } = stable.value.data;
+    assert.deepEqual([protocolType, protocol], ['consumer', 'range']);
+    assert.ok(members.some(({ memberId }) => memberId === leader));
+    assert.deepEqual(members.map(({ clientId, groupInstanceId }) => `${clientId} ${groupInstanceId}`).sort(), [
+      'old-chair chair',
+      'old-guest null',
+    ]);
+    const assigned = members.flatMap(({ assignment }) => {
+      const { assignedPartitions } = decodeRecord(consumerProtocolAssignment, Buffer.from(assignment, 'base64'));
+      return assignedPartitions.flatMap(({ topic, partitions }) => partitions.map((index) => `${topic}-${index}`));
+    });
+    assert.deepEqual(assigned.sort(), ['logs-0', 'logs-1', 'logs-2', 'logs-3']);
   });
 });
