@@ -23,7 +23,7 @@ import {
 import type { GroupRecord } from './group-record.js';
 import { keptClientId, NAME_CHARS_MAX } from './member.js';
 import { hashOf, resolveRegexes, type SubscribedTopics, topicsOf, unionOf } from './subscribed-topics.js';
-import { compileTopicRegex } from './topic-regex.js';
+import { checkTopicRegex } from './topic-regex.js';
 
 export type ConsumerHeartbeatRequest = RequestOf<typeof consumerGroupHeartbeat>;
 
@@ -114,7 +114,7 @@ export function decideHeartbeat(
   const { subscribedTopicRegex, rebalanceTimeoutMs, topicPartitions } = request;
   if (subscribedTopicRegex && subscribedTopicRegex !== before.topicRegex) {
     try {
-      compileTopicRegex(subscribedTopicRegex);
+      checkTopicRegex(subscribedTopicRegex);
     } catch (error) {
       if (error instanceof KafkaError) return refusal('INVALID_REGULAR_EXPRESSION', error.message);
       throw error;
