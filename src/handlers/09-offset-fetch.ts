@@ -15,15 +15,15 @@ const GROUP_ERROR = 2;
 /** First version that names topics by id. */
 const TOPIC_IDS = 10;
 
-// Only transactions leave offsets unstable, and there are none: "require stable" is met by every answer.
 export const offsetFetchHandler = handler(offsetFetch, async (request, { apiVersion }, { groups }) => {
   if (apiVersion < SEVERAL_GROUPS) return one(request, apiVersion, groups);
+  const { requireStable } = request;
   const byId = apiVersion >= TOPIC_IDS;
   return {
     groups: await Promise.all(
       request.groups.map(async ({ groupId, topics, memberId, memberEpoch }) => ({
         groupId,
-        ...(await groups.fetchOffsets(groupId, topics, byId, { memberId, memberEpoch })),
+        ...(await groups.fetchOffsets(groupId, topics, { byId, memberId, memberEpoch, requireStable })),
       })),
     ),
   };
@@ -31,7 +31,9 @@ export const offsetFetchHandler = handler(offsetFetch, async (request, { apiVers
 
 async function one(request: Request, apiVersion: number, groups: Services['groups']): Promise<Response> {
   const asked = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null;
-  const { errorCode, topics } = await groups.fetchOffsets(request.groupId, asked, false);
+  const { errorCode, topics } = await groups.fetchOffsets(request.groupId, asked, {
+    requireStable: request.requireStable,
+  });
   if (errorCode !== 'NONE' && apiVersion < GROUP_ERROR) return { topics: named(refuseFetch(asked ?? [], errorCode)) };
   return { errorCode, topics: named(topics) };
 }

@@ -5,9 +5,19 @@ import type { Logger } from '../base/logger.js';
 import { type DamagedRange, rangeHolding } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
 import { BATCH_HEADER_BYTES, MAGIC_V2 } from '../record/batch-layout.js';
-import { decodeRecords, encodeBatch, type LogRecord } from '../record/record.js';
-import { computeCrc, crcOf, lastOffsetOf, magicOf, sizeOf } from '../record/record-batch.js';
-import type { InternalLog, InternalRecord } from './internal-log.js';
+import { transactionEndIn } from '../record/control-record.js';
+import { decodeRecords, encodeBatch } from '../record/record.js';
+import {
+  computeCrc,
+  crcOf,
+  isControl,
+  isTransactional,
+  lastOffsetOf,
+  magicOf,
+  producerIdOf,
+  sizeOf,
+} from '../record/record-batch.js';
+import type { InternalLog, InternalRecord, VisitEnd, VisitRecord } from './internal-log.js';
 import type { PartitionHandle, Partitions } from './partitions.js';
 import type { SegmentFiles } from './segment-files.js';
 
@@ -41,7 +51,7 @@ export class PartitionInternalLog implements InternalLog {
     });
   }
 
-  async replay(visit: (record: InternalRecord, offset: Offset) => void): Promise<void> {
+  async replay(visit: VisitRecord, visitEnd?: VisitEnd): Promise<void> {
     const { partitions, handle, segmentFiles } = this.parts;
     // One that failed at first, and was opened later, stays a failure for whoever asks how the opening went.
     if (handle.state !== 'online') await partitions.opened(handle);
@@ -56,7 +66,7 @@ export class PartitionInternalLog implements InternalLog {
         throw new KafkaError(error, `${this.name} could not be read at ${offset}`);
       if (error === 'NONE' && records === null) return;
       const before = offset;
-      if (records !== null) offset = this.visitBatches(segmentFiles.read(records), offset, visit);
+      if (records !== null) offset = this.visitBatches(segmentFiles.read(records), offset, visit, visitEnd);
       if (offset > before) continue;
       if (rangeHolding(damaged, offset) === undefined) damaged = await partitions.examine(handle, offset);
       offset = this.behind(rangeHolding(damaged, offset), offset);
@@ -64,7 +74,7 @@ export class PartitionInternalLog implements InternalLog {
   }
 
   /** Visits the records from `from` on; returns the offset behind the last batch that could be believed. */
-  private visitBatches(bytes: Buffer, from: Offset, visit: (record: InternalRecord, offset: Offset) => void): Offset {
+  private visitBatches(bytes: Buffer, from: Offset, visit: VisitRecord, visitEnd?: VisitEnd): Offset {
     const { partitions, handle } = this.parts;
     const { highWatermark } = partitions.watermarks(handle);
     let offset = from;
@@ -72,22 +82,30 @@ export class PartitionInternalLog implements InternalLog {
       // Offsets lie outside of the checksum.
       const endOffset = lastOffsetOf(batch, 0) + 1;
       if (endOffset > highWatermark) break;
-      for (const record of this.recordsOf(batch)) if (record.offset >= offset) visit(record, record.offset);
+      if (isControl(batch, 0)) {
+        const end = this.understood(batch, () => transactionEndIn(batch));
+        if (end !== null) visitEnd?.(producerIdOf(batch, 0), end);
+      } else {
+        const producerId = isTransactional(batch, 0) ? producerIdOf(batch, 0) : null;
+        const records = this.understood(batch, () => decodeRecords(batch)) ?? [];
+        for (const record of records) if (record.offset >= offset) visit(record, record.offset, producerId);
+      }
       // Compaction may have taken a batch's last records, or all of them.
       offset = Math.max(offset, endOffset);
     }
     return offset;
   }
 
-  private recordsOf(batch: Buffer): LogRecord[] {
+  /** null where what `batch` holds is stepped over. */
+  private understood<T>(batch: Buffer, decode: () => T): T | null {
     const { logger, onDamage } = this.parts;
     try {
-      return decodeRecords(batch);
+      return decode();
     } catch (error) {
       if (!(error instanceof KafkaError) || onDamage === 'refuse') throw error;
       // The checksum is right, so this is how it was written, by something newer or broken.
       logger.error({ log: this.name, offset: lastOffsetOf(batch, 0), err: error }, 'a batch cannot be understood');
-      return [];
+      return null;
     }
   }
 

@@ -302,7 +302,7 @@ test('commits and fetches have the epoch of their member', async () => {
   assert.equal(await commit(-1, ''), 'UNKNOWN_MEMBER_ID');
   assert.equal(await commit(2, memberId, 8), 'UNSUPPORTED_VERSION');
   const fetch = async (id: string | null, memberEpoch: number) =>
-    (await world.groups.fetchOffsets(GROUP, null, false, { memberId: id, memberEpoch })).errorCode;
+    (await world.groups.fetchOffsets(GROUP, null, { memberId: id, memberEpoch })).errorCode;
   assert.equal(await fetch(memberId, 2), 'NONE');
   assert.equal(await fetch(null, -1), 'NONE');
   assert.equal(await fetch(memberId, 1), 'STALE_MEMBER_EPOCH');

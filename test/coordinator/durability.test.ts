@@ -56,7 +56,7 @@ test('before the groups are read, everyone is asked to wait', async () => {
     assert.equal((await world.sync(ids[0], generation)).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal((await world.leave(ids[0])).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal(await world.commit(1), 'COORDINATOR_LOAD_IN_PROGRESS');
-    assert.equal((await world.groups.fetchOffsets(GROUP, null, false)).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
+    assert.equal((await world.groups.fetchOffsets(GROUP, null)).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal(await world.groups.deleteGroup(GROUP), 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal(world.groups.list([], []).errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');
     assert.equal(world.groups.describe(GROUP, 'NONE').errorCode, 'COORDINATOR_LOAD_IN_PROGRESS');

@@ -259,7 +259,7 @@ export class GroupWorld {
   /** -1 where there is none. */
   async committed(topic = 'logs', partition = 0, groupId = GROUP): Promise<number> {
     const asked: AskedTopic[] = [{ name: topic, topicId: ZERO_UUID, partitionIndexes: [partition] }];
-    const { topics } = await this.groups.fetchOffsets(groupId, asked, false);
+    const { topics } = await this.groups.fetchOffsets(groupId, asked);
     return topics[0].partitions[0].committedOffset;
   }
 }

@@ -28,7 +28,7 @@ test('metadata, leader epoch and time are kept', async () => {
   const partition = { partitionIndex: 2, committedOffset: 9, committedLeaderEpoch: 4, committedMetadata: 'who · when' };
   await world.commit(9, { topics: [{ name: 'logs', topicId: ZERO_UUID, partitions: [partition] }] });
   await world.restart();
-  const { topics } = await world.groups.fetchOffsets(GROUP, null, false);
+  const { topics } = await world.groups.fetchOffsets(GROUP, null);
   const kept = {
     partitionIndex: 2,
     committedOffset: 9,
@@ -118,7 +118,7 @@ test('from version 10 on topics have ids', async () => {
     { name: '', topicId, partitionIndexes: [0] },
     { name: '', topicId: randomUuid(), partitionIndexes: [0, 1] },
   ];
-  const { topics } = await world.groups.fetchOffsets(GROUP, asked, true);
+  const { topics } = await world.groups.fetchOffsets(GROUP, asked, { byId: true });
   assert.deepEqual(
     topics.map(({ partitions }) => partitions.map(({ committedOffset, errorCode }) => [committedOffset, errorCode])),
     [

@@ -75,7 +75,6 @@ import {
 
 const MS_PER_MINUTE = 60_000;
 const DEAD_STATE = 'Dead';
-const NO_MEMBER = { memberId: null, memberEpoch: -1 };
 
 export type ListedGroup = ResponseOf<typeof listGroups>['groups'][number];
 export type DescribedGroup = ResponseOf<typeof describeGroups>['groups'][number];
@@ -92,6 +91,17 @@ export interface GroupCoordinatorOptions {
   /** How many partitions `__consumer_offsets` gets when it is made. */
   readonly offsetsPartitions: number;
   readonly shareStates: ShareStates;
+}
+
+/** How a group's offsets are asked for, where not by anybody, by name, and as they are now. */
+export interface FetchOptions {
+  /** Topics are named by id (OffsetFetch 10). */
+  readonly byId?: boolean;
+  /** Who asks, from OffsetFetch 9 on. */
+  readonly memberId?: string | null;
+  readonly memberEpoch?: number;
+  /** What a transaction may still change is refused (OffsetFetch 7). */
+  readonly requireStable?: boolean;
 }
 
 /** What share groups keep outside of their own records: what became of each record that they read. */
@@ -300,19 +310,20 @@ export class GroupCoordinator {
     return error === 'NONE' ? decision.topics : withCommitError(decision.topics, error);
   }
 
-  /** Answers only what is on disk. `asked` null: everything that the group has committed. `member`: who asks, from OffsetFetch 9 on. */
+  /** Answers only what is on disk. `asked` null: everything that the group has committed. */
   async fetchOffsets(
     groupId: string,
     asked: readonly AskedTopic[] | null,
-    byId: boolean,
-    member: { readonly memberId: string | null; readonly memberEpoch: number } = NO_MEMBER,
+    { byId = false, memberId = null, memberEpoch = -1, requireStable = false }: FetchOptions = {},
   ): Promise<FetchedOffsets> {
     const unavailable = this.availability(groupId);
     if (unavailable !== 'NONE') return { errorCode: unavailable, topics: [] };
     const partition = this.partitionFor(groupId);
-    const refusal = checkFetch(partition.get(groupId), member.memberId, member.memberEpoch);
+    const refusal = checkFetch(partition.get(groupId), memberId, memberEpoch);
     if (refusal !== 'NONE') return { errorCode: refusal, topics: [] };
-    const topics = fetchOffsets(partition.get(groupId), asked, this.options.topics, byId);
+    const { topics: known, clock } = this.options;
+    const terms = { byId, requireStable, nowMs: clock.nowMs() };
+    const topics = fetchOffsets(partition.get(groupId), asked, known, terms);
     const errorCode = (await partition.settled(groupId)) ?? 'NONE';
     return { errorCode, topics: errorCode === 'NONE' ? topics : [] };
   }

@@ -138,38 +138,55 @@ export function checkFetch(group: Group | undefined, memberId: string | null, me
   return group.checkMemberEpoch(memberId ?? '', memberEpoch);
 }
 
+/** How offsets are asked for. */
+export interface FetchTerms {
+  /** Topics are named by id (OffsetFetch 10). */
+  readonly byId: boolean;
+  /** Where a transaction may still commit another offset, the asker wants to wait for that (KIP-447). */
+  readonly requireStable: boolean;
+  readonly nowMs: number;
+}
+
 /** What `group` (undefined: a group that is not there) has committed in `asked`; null asks for all that there is. */
 export function fetchOffsets(
   group: Group | undefined,
   asked: readonly AskedTopic[] | null,
   topics: GroupTopics,
-  byId: boolean,
+  terms: FetchTerms,
 ): FetchedTopic[] {
-  if (asked === null) return fetchAllOffsets(group, topics, byId);
+  const { byId, requireStable, nowMs } = terms;
+  const offsetOf = (name: string, index: number) =>
+    requireStable && group?.offsets.isUndecided(name, index, nowMs)
+      ? fetched(index, undefined, 'UNSTABLE_OFFSET_COMMIT')
+      : fetched(index, group?.offsets.get(name, index));
+  if (asked === null) return fetchAllOffsets(group, topics, byId, offsetOf);
   return asked.map(({ name: askedName, topicId, partitionIndexes }) => {
     const name = byId ? topics.byId(topicId)?.name : askedName;
     return {
       name: askedName,
       topicId,
       partitions: partitionIndexes.map((index) =>
-        name === undefined
-          ? fetched(index, undefined, 'UNKNOWN_TOPIC_ID')
-          : fetched(index, group?.offsets.get(name, index)),
+        name === undefined ? fetched(index, undefined, 'UNKNOWN_TOPIC_ID') : offsetOf(name, index),
       ),
     };
   });
 }
 
-function fetchAllOffsets(group: Group | undefined, topics: GroupTopics, byId: boolean): FetchedTopic[] {
+function fetchAllOffsets(
+  group: Group | undefined,
+  topics: GroupTopics,
+  byId: boolean,
+  offsetOf: (name: string, index: number) => FetchedTopic['partitions'][number],
+): FetchedTopic[] {
   const all: FetchedTopic[] = [];
   for (const name of group?.offsets.topicNames() ?? []) {
     const topicId = topics.get(name)?.id;
     if (topicId === undefined && byId) continue;
-    const partitions = [...(group?.offsets.ofTopic(name) ?? [])];
+    const indexes = [...(group?.offsets.ofTopic(name)?.keys() ?? [])];
     all.push({
       name,
       topicId: topicId ?? ZERO_UUID,
-      partitions: partitions.map(([index, committed]) => fetched(index, committed)),
+      partitions: indexes.map((index) => offsetOf(name, index)),
     });
   }
   return all;
@@ -203,6 +220,7 @@ export function decideOffsetDelete(
   const answers = request.topics.map(({ name, partitions }) => {
     const topic = topics.get(name);
     const isRead = group.isSubscribedTo(name);
+    const kept = group.offsets.partitionsOf(name);
     return {
       name,
       partitions: partitions.map(({ partitionIndex }) => {
@@ -210,7 +228,7 @@ export function decideOffsetDelete(
         if (!topic || partitionIndex < 0 || partitionIndex >= topic.partitions.length) {
           errorCode = 'UNKNOWN_TOPIC_OR_PARTITION';
         } else if (isRead) errorCode = 'GROUP_SUBSCRIBED_TO_TOPIC';
-        else if (group.offsets.get(name, partitionIndex)) records.push(tombstone(group, name, partitionIndex));
+        else if (kept.has(partitionIndex)) records.push(tombstone(group, name, partitionIndex));
         return { partitionIndex, errorCode };
       }),
     };
@@ -220,15 +238,16 @@ export function decideOffsetDelete(
 
 /** Removes all offsets of `topic`: it was deleted. */
 export function tombstonesOfTopic(group: Group, topic: string): GroupRecord[] {
-  return [...(group.offsets.ofTopic(topic)?.keys() ?? [])].map((partition) => tombstone(group, topic, partition));
+  return [...group.offsets.partitionsOf(topic)].map((partition) => tombstone(group, topic, partition));
 }
 
 /** Removes the offsets of topics that are no more, or that were made anew under the same name. */
 export function tombstonesOfLostTopics(group: Group, topics: GroupTopics): GroupRecord[] {
   const records: GroupRecord[] = [];
-  for (const { topic, partition, committed } of group.offsets.entries()) {
+  for (const { topic, partition, committed } of group.offsets.entriesAndOpen()) {
     const id = topics.get(topic)?.id;
-    const isKnown = id !== undefined && (committed.topicId === ZERO_UUID || committed.topicId === id);
+    const committedIn = committed?.topicId ?? ZERO_UUID;
+    const isKnown = id !== undefined && (committedIn === ZERO_UUID || committedIn === id);
     if (!isKnown) records.push(tombstone(group, topic, partition));
   }
   return records;
@@ -237,7 +256,7 @@ export function tombstonesOfLostTopics(group: Group, topics: GroupTopics): Group
 /** Removes the group with all it has. */
 export function tombstonesOfGroup(group: Group): GroupRecord[] {
   const records: GroupRecord[] = [];
-  for (const { topic, partition } of group.offsets.entries()) records.push(tombstone(group, topic, partition));
+  for (const { topic, partition } of group.offsets.entriesAndOpen()) records.push(tombstone(group, topic, partition));
   records.push(...group.tombstones());
   return records;
 }
@@ -245,13 +264,17 @@ export function tombstonesOfGroup(group: Group): GroupRecord[] {
 /**
  * Removes what is too old. An empty group's offsets age from the moment it became empty (KIP-211), those of consumers
  * without a group from their commit; while a group is stable, only those of topics that nobody in it reads, from their
- * commit. A rebalancing group keeps everything. An empty group without offsets goes itself.
+ * commit. A rebalancing group keeps everything, and so does every group where a transaction may still be committed. An
+ * empty group without offsets goes itself.
  */
 export function tombstonesOfExpired(group: Group, nowMs: number, retentionMs: number): GroupRecord[] {
   const records: GroupRecord[] = [];
   let kept = 0;
-  for (const { topic, partition, committed } of group.offsets.entries()) {
-    if (isExpired(group, topic, committed, nowMs, retentionMs)) records.push(tombstone(group, topic, partition));
+  for (const { topic, partition, committed } of group.offsets.entriesAndOpen()) {
+    const isOver =
+      !group.offsets.isUndecided(topic, partition, nowMs) &&
+      (committed === undefined || isExpired(group, topic, committed, nowMs, retentionMs));
+    if (isOver) records.push(tombstone(group, topic, partition));
     else kept += 1;
   }
   if (kept === 0 && group.mayExpire) records.push(...group.tombstones());

@@ -11,6 +11,8 @@ import { type Group, replayed } from './group.js';
 import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from './group-record.js';
 
 const READ_RETRY_MS = 1000;
+const NAMED_GROUPS_MAX = 20;
+
 export interface OffsetsPartitionOptions {
   readonly index: number;
   readonly deadlines: Deadlines;
@@ -89,6 +91,7 @@ export class OffsetsPartition {
     for (const group of found.values()) this.groups.set(group.id, group);
     this.loaded = true;
     for (const group of found.values()) this.options.onRead(group);
+    this.tellOfOpen(found.values());
   }
 
   /**
@@ -164,14 +167,30 @@ export class OffsetsPartition {
     const { openLog, index, deadlines, logger } = this.options;
     while (!this.closed) {
       const groups = new Map<string, Group>();
+      /** Who has something in the open transaction of each producer. */
+      const writers = new Map<number, Set<string>>();
       try {
         this.log ??= await openLog(index);
-        await this.log.replay((raw, offset) => {
-          const record = this.decode(raw, offset);
-          if (record === null || (ids !== null && !ids.has(record.group))) return;
-          const group = groups.get(record.group) ?? new ClassicGroup(record.group);
-          groups.set(record.group, replayed(group, record));
-        });
+        await this.log.replay(
+          (raw, offset, producerId) => {
+            const record = this.decode(raw, offset);
+            if (record === null || (ids !== null && !ids.has(record.group))) return;
+            const group = groups.get(record.group) ?? new ClassicGroup(record.group);
+            if (producerId === null || record.type !== 'offset' || record.value === null) {
+              groups.set(record.group, replayed(group, record));
+              return;
+            }
+            groups.set(record.group, group);
+            group.offsets.setOpen(producerId, record.topic, record.partition, record.value);
+            const writing = writers.get(producerId);
+            if (writing) writing.add(record.group);
+            else writers.set(producerId, new Set([record.group]));
+          },
+          (producerId, end) => {
+            for (const id of writers.get(producerId) ?? []) groups.get(id)?.offsets.endTransaction(producerId, end);
+            writers.delete(producerId);
+          },
+        );
         for (const group of groups.values()) if (group.isForgettable) groups.delete(group.id);
         return groups;
       } catch (error) {
@@ -180,6 +199,16 @@ export class OffsetsPartition {
       }
     }
     return new Map();
+  }
+
+  private tellOfOpen(groups: Iterable<Group>): void {
+    const open: string[] = [];
+    for (const { id, offsets } of groups) if (offsets.hasOpen) open.push(id);
+    if (open.length === 0) return;
+    this.options.logger.warn(
+      { partition: this.options.index, groups: open.slice(0, NAMED_GROUPS_MAX), count: open.length },
+      'offsets of transactions that were never ended: what was committed before them counts',
+    );
   }
 
   private decode(raw: InternalRecord, offset: number): GroupRecord | null {
