@@ -1,7 +1,7 @@
 /** An internal log in memory, whose appends and reads can be made to fail. What is in it outlives the registry, as a disk would. */
 import { KafkaError } from '../../src/base/kafka-error.js';
 import type { Offset } from '../../src/base/units.js';
-import type { InternalLog, InternalRecord } from '../../src/partition/internal-log.js';
+import type { InternalLog, InternalRecord, VisitRecord } from '../../src/partition/internal-log.js';
 
 /** `lost`: the append failed and nothing is there. `kept`: it is there all the same, as after a failed flush. */
 export type AppendFailure = 'lost' | 'kept';
@@ -31,11 +31,11 @@ export class MemoryLog implements InternalLog {
     return offset;
   }
 
-  async replay(visit: (record: InternalRecord, offset: Offset) => void): Promise<void> {
+  async replay(visit: VisitRecord): Promise<void> {
     await Promise.resolve();
     if (!this.readable) throw new KafkaError('KAFKA_STORAGE_ERROR', 'the log of this test cannot be read');
     this.records.forEach((record, offset) => {
-      visit(record, offset);
+      visit(record, offset, null);
     });
   }
 }

@@ -25,6 +25,8 @@ const whole = (baseOffset: number): Buffer => batchAt(baseOffset, [0, 1, 2]);
 
 interface Replayed {
   readonly visited: [string, number][];
+  /** In the order of the log: what was visited with the producer whose transaction it belongs to, and how that ended. */
+  readonly transactions: string[];
   /** Offsets whose segment was looked through. */
   readonly examined: number[];
   readonly errors: object[];
@@ -46,7 +48,7 @@ async function replayed(
 ): Promise<Replayed> {
   const { damaged = [], isKnown = false, onDamage = 'stepOver' } = options;
   const { ends = batches.map((batch) => lastOffsetOf(batch, 0) + 1) } = options;
-  const result: Replayed = { visited: [], examined: [], errors: [] };
+  const result: Replayed = { visited: [], transactions: [], examined: [], errors: [] };
   let found: Buffer = Buffer.alloc(0);
   const partitions = {
     watermarks: () => ({ logStartOffset: 0, highWatermark: ends.at(-1) }),
@@ -70,7 +72,13 @@ async function replayed(
     logger: { ...silentLogger, error: (fields: object) => result.errors.push(fields) },
     onDamage,
   });
-  await log.replay(({ key }, offset) => result.visited.push([`${key}`, offset]));
+  await log.replay(
+    ({ key }, offset, producerId) => {
+      result.visited.push([`${key}`, offset]);
+      result.transactions.push(`${key} of ${producerId}`);
+    },
+    (producerId, end) => result.transactions.push(`${producerId} ${end}`),
+  );
   return result;
 }
 
@@ -156,4 +164,40 @@ test('a batch that cannot be understood though its checksum is right is stepped 
   const { visited, errors } = await replayed([whole(0), odd, whole(4)]);
   assert.deepEqual([visited.length, errors.length], [6, 1]);
   await assert.rejects(replayed([whole(0), odd, whole(4)], { onDamage: 'refuse' }), { name: 'KafkaError' });
+});
+
+/** A control batch as Apache Kafka writes it; `type` null: compaction has left nothing in it. */
+function markerAt(baseOffset: number, producerId: number, type: number | null): Buffer {
+  const key = Buffer.from([0, 0, 0, type ?? 0]);
+  const value = Buffer.from([0, 0, 0, 0, 0, 5]);
+  const records = [{ key, value, timestampMs: 1 }];
+  const batch = encodeBatch({ records, baseOffset, producerId, producerEpoch: 1, control: true, transactional: true });
+  return type === null ? emptied(batch) : batch;
+}
+
+test('records come with the transaction that they are a part of, and its end is told in its place', async () => {
+  const record = (key: string) => ({ key: Buffer.from(key), value: null, timestampMs: 1 });
+  const batches = [
+    encodeBatch({ records: [record('a')], baseOffset: 0 }),
+    encodeBatch({ records: [record('b'), record('c')], baseOffset: 1, producerId: 7, transactional: true }),
+    // An idempotent producer that is in no transaction.
+    encodeBatch({ records: [record('d')], baseOffset: 3, producerId: 8, baseSequence: 0 }),
+    encodeBatch({ records: [record('e')], baseOffset: 4, producerId: 9, transactional: true, compression: 'gzip' }),
+    markerAt(5, 7, 1),
+    markerAt(6, 9, 0),
+    markerAt(7, 9, null),
+    // Types of KRaft's own log, and of a future release.
+    markerAt(8, 9, 2),
+    markerAt(9, 9, 99),
+    encodeBatch({ records: [record('f')], baseOffset: 10 }),
+  ];
+  const { transactions, visited, errors } = await replayed(batches);
+  assert.deepEqual(transactions, [
+    ...['a of null', 'b of 7', 'c of 7', 'd of null', 'e of 9', '7 committed', '9 aborted', 'f of null'],
+  ]);
+  assert.deepEqual(
+    visited.map(([, offset]) => offset),
+    [0, 1, 2, 3, 4, 10],
+  );
+  assert.deepEqual(errors, []);
 });
