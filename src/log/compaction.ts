@@ -10,6 +10,9 @@
  *  - tombstones whose delete horizon has passed. It is stamped on their batch when they are first seen here, and from then
  *    on nothing that they replaced is in the log any more: it was in front of them, and is left out in the same pass.
  *
+ * What was written in a transaction may have been aborted, and nothing here knows: it replaces nothing, and its tombstones
+ * stay. It is left out where something that was written outside of any transaction replaces it.
+ *
  * A batch that loses all of its records goes, unless a producer's sequences rest on it, or it is the last of its group: then
  * its header stays. The last, because what is left must reach as far as what it replaces: a reader who wants to know that
  * he has come to the end must get there, and a start after a crash sees from the file alone which segments it stands for.
@@ -24,6 +27,7 @@ import {
   baseTimestampOf,
   hasDeleteHorizon,
   isControl,
+  isTransactional,
   lastOffsetOf,
   producerIdOf,
   recordsCountOf,
@@ -138,6 +142,7 @@ export class Compaction {
       this.open(source);
       while (this.next()) {
         if (lastOffsetOf(reader.batch, 0) < plan.firstDirtyOffset || isControl(reader.batch, 0)) continue;
+        if (isTransactional(reader.batch, 0)) continue;
         if (!this.noteKeysOf(reader.batch)) return;
         if (this.uncounted >= STEP_BYTES) yield this.count();
       }
@@ -245,7 +250,8 @@ export class Compaction {
     }
     // Whoever sent a batch with a horizon of his own has not told when the tombstones were first seen here.
     const wasSeen = lastOffset < this.plan.firstDirtyOffset;
-    this.horizonMs = wasSeen && hasDeleteHorizon(batch, 0) ? baseTimestampOf(batch, 0) : -1;
+    const mayExpire = wasSeen && hasDeleteHorizon(batch, 0) && !isTransactional(batch, 0);
+    this.horizonMs = mayExpire ? baseTimestampOf(batch, 0) : -1;
     const { filter } = this;
     const looked = this.readable(() => {
       filter.look(batch, this);
@@ -269,6 +275,7 @@ export class Compaction {
   private horizonToStamp(wasSeen: boolean): number {
     const { plan, filter } = this;
     if (!filter.keepsTombstone || this.horizonMs >= 0 || plan.damaged.length > 0) return -1;
+    if (isTransactional(this.reader.batch, 0)) return -1;
     if (wasSeen) {
       this.contradicted = true;
       return -1;

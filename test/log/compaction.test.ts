@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LogConfig } from '../../src/config/log-config.js';
+import { emptyOutcome } from '../../src/log/append-outcome.js';
 import { Compaction } from '../../src/log/compaction.js';
 import { CompactionError } from '../../src/log/compaction-error.js';
 import type { PartitionLog } from '../../src/log/partition-log.js';
@@ -11,6 +12,7 @@ import {
   baseOffsetOf,
   computeCrc,
   hasDeleteHorizon,
+  isTransactional,
   lastOffsetOf,
   recordsCountOf,
 } from '../../src/record/record-batch.js';
@@ -25,6 +27,7 @@ const DAY_MS = 86_400_000;
 interface Producer {
   readonly producerId: number;
   readonly baseSequence: number;
+  readonly transactional?: boolean;
 }
 
 /** One batch: `a1` sets key a to 1, `a-` is its tombstone, `1` alone has no key. */
@@ -35,7 +38,20 @@ function put(log: PartitionLog, words: string, producer?: Producer): void {
     timestampMs: NOW_MS,
   }));
   const batch = encodeBatch({ records, ...(producer ? { ...producer, producerEpoch: 0 } : {}) });
-  assert.equal(stage(log, batch).error, 'NONE');
+  if (producer?.transactional) putUnchecked(log, batch);
+  else assert.equal(stage(log, batch).error, 'NONE');
+  log.write();
+}
+
+/** No client may write what belongs to a transaction: such batches come from Apache Kafka's folders. */
+function putUnchecked(log: PartitionLog, batch: Buffer): void {
+  log.stage(batch, 0, batch.length, NOW_MS, false, emptyOutcome());
+}
+
+/** How a transaction ended: type 0 is an abort, 1 a commit. */
+function putMarker(log: PartitionLog, producerId: number, type: number): void {
+  const records = [{ key: Buffer.from([0, 0, 0, type]), value: Buffer.alloc(6), timestampMs: 1 }];
+  putUnchecked(log, encodeBatch({ records, producerId, producerEpoch: 0, control: true, transactional: true }));
   log.write();
 }
 
@@ -125,6 +141,37 @@ describe('a compacted log', () => {
     assert.equal(read(files, log), '1:b1 3:c1 6:x3');
   });
 
+  it('lets nothing be replaced by what a transaction has written, which may have been aborted', () => {
+    const files = new FakeFileSystem();
+    const log = openLog(files, { config });
+    const within = (producerId: number) => ({ producerId, baseSequence: 0, transactional: true });
+    put(log, 'a1 b1 c1 d1');
+    put(log, 'a2 b- d2', within(1));
+    putMarker(log, 1, 0);
+    put(log, 'c3 d3', within(2));
+    putMarker(log, 2, 1);
+    put(log, 'd4 e-');
+    log.roll();
+    flush(files, log);
+    compact(files, log, NOW_MS);
+    const shown = () =>
+      read(files, log)
+        .replace(/(\d+:)\0\0\0./g, '$1marker')
+        .replace(/marker\0+/g, 'marker');
+    assert.equal(shown(), '0:a1 1:b1 2:c1 4:a2 5:b- 7:marker 8:c3 10:marker 11:d4 12:e-');
+    // Long after, with something new: the tombstone of the transaction is still there, the other one is gone.
+    put(log, 'c5');
+    log.roll();
+    flush(files, log);
+    compact(files, log, NOW_MS + 2 * DAY_MS);
+    assert.equal(shown(), '0:a1 1:b1 4:a2 5:b- 7:marker 10:marker 11:d4 13:c5');
+    assert.ok(
+      batchesOf(files, 0)
+        .filter((batch) => isTransactional(batch, 0))
+        .every((batch) => !hasDeleteHorizon(batch, 0)),
+    );
+  });
+
   it('says how far it reaches, when nothing is left at its end', () => {
     const files = new FakeFileSystem();
     const log = logOf(files, ['a1', 'b1 b2', 'c-']);
@@ -151,16 +198,7 @@ describe('a compacted log', () => {
     const files = new FakeFileSystem();
     const log = openLog(files, { config });
     put(log, 'a1');
-    const marker = encodeBatch({
-      records: [{ key: Buffer.from([0, 0, 0, 1]), value: Buffer.alloc(6), timestampMs: 1 }],
-      control: true,
-      transactional: true,
-      producerId: 9,
-      producerEpoch: 0,
-    });
-    const outcome = stage(log, marker);
-    log.stage(marker, 0, marker.length, NOW_MS, false, outcome);
-    log.write();
+    putMarker(log, 9, 1);
     const before = batchesOf(files, 0)[1];
     put(log, 'a2');
     log.roll();
