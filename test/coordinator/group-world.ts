@@ -25,8 +25,8 @@ class FakeTopics implements GroupTopics {
   /** Of topics that come or grow. */
   private readonly changeListeners: ((topic: Topic) => void)[] = [];
 
-  add(name: string, partitions: number): Topic {
-    return this.put(name, partitions, randomUuid());
+  add(name: string, partitions: number, id = randomUuid()): Topic {
+    return this.put(name, partitions, id);
   }
 
   /** The same topic with more partitions. */
