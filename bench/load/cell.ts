@@ -76,4 +76,15 @@ export interface RestartCell extends CellBase {
   readonly ending: 'SIGTERM' | 'SIGKILL';
 }
 
-export type Cell = LoadCell | StartCell | RestartCell;
+/** Producing while sealed segments of another topic are deleted, beside the same while nothing is. */
+export interface DeletionCell extends CellBase {
+  readonly kind: 'deletion';
+  readonly limits: readonly [];
+  /** That are deleted in each run. */
+  readonly segments: number;
+  readonly segmentBytes: number;
+  /** What is measured: hardly longer than the deletion takes, whose effect would be lost in calm seconds behind it. */
+  readonly windowSeconds: number;
+}
+
+export type Cell = LoadCell | StartCell | RestartCell | DeletionCell;

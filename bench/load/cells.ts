@@ -1,6 +1,7 @@
 /** The cells of the bench and the sets that they belong to. Runs in the process of `millrace bench`. */
 
 import type { Compression } from '../../src/record/compression.js';
+import { besideWork } from './beside.js';
 import type { FlushPolicy } from './broker.js';
 import type { Cell, CellSet, LoadCell, LoadLimit, RestartCell, RunOptions } from './cell.js';
 import type { BatchShape } from './job.js';
@@ -352,7 +353,7 @@ export const cells: readonly Cell[] = [
   produceCell('record-1k', 'produce 1 KB records, 64 a batch', { set: 'named', shape: blobs(1000, 64) }),
   produceCell('record-10k', 'produce 10 KB records, 6 a batch', { set: 'named', shape: blobs(10_000, 6) }),
   produceCell('record-100k', 'produce single 100 KB records', { set: 'named', shape: blobs(100_000, 1) }),
-  produceCell('record-1m', 'produce single 1 MB records', { set: 'full', shape: blobs(1_000_000, 1) }),
+  produceCell('record-1m', 'produce single 1 MB records', { set: 'named', shape: blobs(1_000_000, 1) }),
   produceCell('partitions-1', '1 partition from the first touch on, 64 KiB batches', {
     set: 'named',
     shape: lines(64 * KiB),
@@ -364,7 +365,7 @@ export const cells: readonly Cell[] = [
       `partitions-${partitions}`,
       `${partitions.toLocaleString('en-US')} partitions from the first touch on, 16 KiB batches`,
       {
-        set: partitions === 4096 ? 'quick' : partitions === 16 ? 'full' : 'named',
+        set: partitions === 4096 ? 'quick' : 'named',
         shape: lines(16 * KiB),
         partitions,
         fromFirstTouch: true,
@@ -473,6 +474,17 @@ export const cells: readonly Cell[] = [
     bytes: 64 * MiB,
     ending: 'SIGKILL',
   }),
+  {
+    kind: 'deletion',
+    name: 'delete-10g',
+    title: `${besideWork}, while 10 segments of 1 GiB of another topic are deleted`,
+    set: 'full',
+    judgedBy: 'p99Ms',
+    limits: [],
+    segments: 10,
+    segmentBytes: GiB,
+    windowSeconds: 3,
+  },
   idleCell(16, 100, 'named'),
   idleCell(4096, 100, 'full'),
   produceCell('stalls-produce', 'watched: produce 64 KiB batches', {

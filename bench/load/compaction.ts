@@ -8,6 +8,7 @@ import { encodeBatch } from '../../src/record/record.js';
 import { computeCrc } from '../../src/record/record-batch.js';
 import { RecordCursor } from '../../src/record/record-cursor.js';
 import { type Admin, openWhenUp } from './admin.js';
+import { besideWork, createBesideTopic, produceBeside } from './beside.js';
 import type { Contender, FreshBroker } from './broker.js';
 import { seconds } from './closed-loop.js';
 import type { Row, Run } from './compare.js';
@@ -16,7 +17,6 @@ import type { JobResult } from './job.js';
 import { Chance, halfCompressible } from './log-lines.js';
 import { noiseMs } from './machine.js';
 import { residentBytes } from './process-stat.js';
-import { runBlaster } from './run-blaster.js';
 
 export interface CompactionPlan {
   readonly contenders: readonly Contender[];
@@ -29,7 +29,6 @@ export const compactionSettings: Readonly<Record<string, string>> = { 'log.clean
 
 const topic = 'latest';
 const besideTopic = 'beside';
-const besidePartitions = 4;
 const segmentBytesMax = 64 * 1024 * 1024;
 /** What is not sealed is not compacted. */
 const segmentsMin = 16;
@@ -37,7 +36,6 @@ const recordsPerBatch = 5000;
 const keyBytes = 16;
 const valueBytes = 100;
 const windowSeconds = 10;
-const warmUpSeconds = 2;
 const topicResource = 2;
 const set = 0;
 
@@ -98,9 +96,9 @@ async function measure(
     const admin = await openWhenUp(broker.host, broker.port, () => broker.check());
     const records = await fill(admin, keys);
     say(`${contender.name}: ${records.toLocaleString('en-US')} records of ${keys.toLocaleString('en-US')} keys`);
-    await admin.createTopic(besideTopic, besidePartitions, contender.topicConfigs('ack'));
+    await createBesideTopic(admin, besideTopic, contender);
     const noise = noiseMs();
-    const alone = await produceBeside(broker);
+    const alone = await produceBeside(broker, besideTopic, windowSeconds);
     const bytesBefore = (await sizeOf(admin)).bytes;
     const beside = await whileCompacted(admin, broker);
     const { worst, tookSeconds, residentMb } = beside;
@@ -129,7 +127,7 @@ async function measure(
   }
   return {
     cell: 'compaction',
-    title: `end to end, on disk first, 5 MB/s, while ${keys.toLocaleString('en-US')} keys of another topic are compacted`,
+    title: `${besideWork}, while ${keys.toLocaleString('en-US')} keys of another topic are compacted`,
     who: contender.name,
     role: contender.role,
     judgedBy: 'p99Ms',
@@ -157,16 +155,6 @@ async function fill(admin: Admin, keys: number): Promise<number> {
   return batches.all;
 }
 
-function produceBeside({ host, port, pid }: FreshBroker): Promise<JobResult> {
-  return runBlaster({
-    kind: 'end-to-end',
-    ...{ host, port, topic: besideTopic, partitions: besidePartitions, serverPid: pid },
-    ...{ warmUpSeconds, seconds: windowSeconds, acks: -1 },
-    shape: { kind: 'log-lines', batchBytes: 16 * 1024 },
-    batchesPerSecond: 320,
-  });
-}
-
 /** Produces until the compaction is over; the worst of the windows that lie within it, or the first where none does. */
 async function whileCompacted(
   admin: Admin,
@@ -189,7 +177,7 @@ async function whileCompacted(
   const windows = async (): Promise<JobResult[]> => {
     const found: JobResult[] = [];
     while (!over) {
-      const window = await produceBeside(broker);
+      const window = await produceBeside(broker, besideTopic, windowSeconds);
       if (!over || found.length === 0) found.push(window);
     }
     return found;

@@ -1,5 +1,4 @@
 /** Runs each cell against all contenders and limits in turns, A B A B, so that a moody machine is moody for all. Process of `millrace bench`. */
-import { spawnSync } from 'node:child_process';
 import { limitName, runLimit, runTimedLimit } from '../limit/run-limit.js';
 import type { Contender } from './broker.js';
 import type { Cell, Limit } from './cell.js';
@@ -7,7 +6,8 @@ import { seconds } from './closed-loop.js';
 import { type FigureName, type Figures, figuresOf, type Ranges, rangesOf, startFigures } from './figures.js';
 import type { JobResult, Stretch, Timeline } from './job.js';
 import { LoadedTopics } from './loaded-topics.js';
-import { noiseMs } from './machine.js';
+import { noiseMs, syncDisks } from './machine.js';
+import { runDeletion } from './run-deletion.js';
 import { runLoad, runWatched } from './run-load.js';
 import { runRestart, runStart } from './run-start.js';
 
@@ -97,7 +97,7 @@ function rowsOf({ name, title, judgedBy }: Cell, entrants: readonly Entrant[], r
 async function runOnce(entrant: Entrant, round: number, say: (line: string) => void): Promise<void> {
   if (entrant.failure !== null) return;
   // What earlier runs left to be written would be written within this one.
-  spawnSync('sync');
+  syncDisks();
   let noise = noiseMs();
   for (let attempt = 1; noise > noiseMsMax && attempt < calmAttempts; attempt++) {
     await seconds(0.25);
@@ -141,6 +141,10 @@ function brokerEntrants(plan: Plan, cell: Cell, loaded: LoadedTopics): Entrant[]
       if (cell.kind === 'load') {
         if (!cell.stalls) return [entrant(() => runLoad(contender, cell, secondsPerRun, loaded))];
         return startWatched === null ? [] : [entrant(() => runWatched(startWatched, cell, secondsPerRun))];
+      }
+      // Apache Kafka unlinks by a clock of its own: its files would go at any other time than that which is measured.
+      if (cell.kind === 'deletion') {
+        return role === 'product' ? [entrant(() => runDeletion(contender, cell))] : [];
       }
       if (startFresh === null) return [];
       return [entrant(() => (cell.kind === 'start' ? runStart(startFresh) : runRestart(startFresh, cell)))];

@@ -16,6 +16,10 @@ const fillMbPerSecond = 300;
 function seconds(cell: Cell, brokers: number, limits: number, plan: Pick<Plan, 'runs' | 'secondsPerRun'>): number {
   if (cell.kind === 'start') return plan.runs * (brokers * startSeconds + limits * timedLimitSeconds);
   if (cell.kind === 'restart') return plan.runs * (brokers * restartSeconds + limits * timedLimitSeconds);
+  if (cell.kind === 'deletion') {
+    const fill = (cell.segments * cell.segmentBytes) / 1e6 / fillMbPerSecond;
+    return plan.runs * brokers * (fill + 2 * (cell.windowSeconds + besideSeconds));
+  }
   const one = Math.max(plan.secondsPerRun, cell.secondsMin) + besideSeconds;
   const own = cell.fresh || cell.stalls ? ownBrokerSeconds : 0;
   const fills = (cell.preloadBytes / 1e6 / fillMbPerSecond) * (cell.stalls ? plan.runs : 1);
@@ -27,8 +31,9 @@ export function estimatedMinutes(
 ): number {
   let sum = 0;
   for (const cell of plan.cells) {
-    const brokers = plan.contenders.filter(({ onlyCells, startFresh, startWatched }) => {
+    const brokers = plan.contenders.filter(({ role, onlyCells, startFresh, startWatched }) => {
       if (onlyCells !== null && !cell.name.startsWith(onlyCells)) return false;
+      if (cell.kind === 'deletion') return role === 'product';
       if (cell.kind !== 'load') return startFresh !== null;
       return !cell.stalls || startWatched !== null;
     });

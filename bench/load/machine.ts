@@ -26,9 +26,14 @@ export function machine(): Machine {
   };
 }
 
+/** Has everything written that waits to be. */
+export function syncDisks(): void {
+  spawnSync('sync');
+}
+
 /** Forgets what the page cache holds of files; what is still to be written is written before. False where we may not. */
 export function emptyPageCache(): boolean {
-  spawnSync('sync');
+  syncDisks();
   try {
     writeFileSync('/proc/sys/vm/drop_caches', '1');
     return true;

@@ -82,7 +82,7 @@ async function runClients(
 /** Shares of a run that are watched: after the warm-up, before the client ends. */
 const watchedShare = 0.8;
 /** A load client needs so long to start, make its batches and connect. */
-const clientStartSeconds = 0.5;
+export const clientStartSeconds = 0.5;
 
 /** A run on a broker of its own that tells of its event loop and its garbage collections. */
 export async function runWatched(
