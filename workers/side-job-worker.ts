@@ -4,6 +4,7 @@ import type { CompactedSegment, CompactionJob, CompactionOutcome } from '../src/
 import type { CheckPace, DamagedRange, SegmentCheck } from '../src/base/segment-check.js';
 import { runCompaction } from '../src/log/compaction-run.js';
 import { nodeFileSystem } from '../src/log/file-system.js';
+import { Removal } from '../src/log/removal.js';
 import { checkSegment } from '../src/log/segment-check.js';
 import { Handover, type HandoverMemory } from '../src/ring/handover.js';
 
@@ -18,6 +19,11 @@ export function runCompactionJob({
   handover: HandoverMemory;
 }): CompactionOutcome | null {
   return runCompaction(nodeFileSystem, systemClock, job, new Handover<CompactedSegment, boolean>(handover));
+}
+
+export function runDeletion({ paths, handover }: { paths: readonly string[]; handover: HandoverMemory }): void {
+  const removal = new Removal(new Handover<never, never>(handover));
+  for (const path of paths) removal.remove(path);
 }
 
 export function runSegmentCheck({

@@ -83,7 +83,7 @@ export interface DeletionCell extends CellBase {
   /** That are deleted in each run. */
   readonly segments: number;
   readonly segmentBytes: number;
-  /** What is measured: hardly longer than the deletion takes, whose effect would be lost in calm seconds behind it. */
+  /** What is measured: not longer than the deletion takes, whose effect would be lost in calm seconds behind it. */
   readonly windowSeconds: number;
 }
 

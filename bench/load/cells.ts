@@ -3,7 +3,7 @@
 import type { Compression } from '../../src/record/compression.js';
 import { besideWork } from './beside.js';
 import type { FlushPolicy } from './broker.js';
-import type { Cell, CellSet, LoadCell, LoadLimit, RestartCell, RunOptions } from './cell.js';
+import type { Cell, CellSet, DeletionCell, LoadCell, LoadLimit, RestartCell, RunOptions } from './cell.js';
 import type { BatchShape } from './job.js';
 
 const defaultPartitions = 16;
@@ -331,6 +331,21 @@ function restartCell(
   } as const satisfies RestartCell;
 }
 
+/** Segments of 1 GiB, that many in each run. */
+function deletionCell(segments: number, set: CellSet): DeletionCell {
+  return {
+    kind: 'deletion',
+    name: `delete-${segments}g`,
+    title: `${besideWork}, while ${segments} segments of 1 GiB of another topic are deleted`,
+    set,
+    judgedBy: 'p99Ms',
+    limits: [],
+    segments,
+    segmentBytes: GiB,
+    windowSeconds: 5,
+  };
+}
+
 const paced = blobs(1_100, 1);
 
 export const cells: readonly Cell[] = [
@@ -474,17 +489,8 @@ export const cells: readonly Cell[] = [
     bytes: 64 * MiB,
     ending: 'SIGKILL',
   }),
-  {
-    kind: 'deletion',
-    name: 'delete-10g',
-    title: `${besideWork}, while 10 segments of 1 GiB of another topic are deleted`,
-    set: 'full',
-    judgedBy: 'p99Ms',
-    limits: [],
-    segments: 10,
-    segmentBytes: GiB,
-    windowSeconds: 3,
-  },
+  deletionCell(5, 'full'),
+  deletionCell(10, 'named'),
   idleCell(16, 100, 'named'),
   idleCell(4096, 100, 'full'),
   produceCell('stalls-produce', 'watched: produce 64 KiB batches', {

@@ -1,5 +1,5 @@
 /** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
-import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type DirectoryProgress, writeProgress } from './data-directory.js';
 import { nodeFileSystem } from './file-system.js';
@@ -11,7 +11,6 @@ export type SideJob =
   | { readonly kind: 'checkpoint'; readonly directory: string; readonly progress: readonly DirectoryProgress[] }
   /** Fails where the folder cannot be had. */
   | { readonly kind: 'probe'; readonly directory: string }
-  | { readonly kind: 'delete'; readonly paths: readonly string[] }
   /** Brings a range of a file into the page cache, so that sending it blocks nobody. */
   | { readonly kind: 'readAhead'; readonly path: string; readonly position: number; readonly length: number };
 
@@ -35,10 +34,6 @@ export function runSideJob(job: SideJob): void {
   if (job.kind === 'probe') {
     nodeFileSystem.mkdir(job.directory);
     nodeFileSystem.readdir(job.directory);
-    return;
-  }
-  if (job.kind === 'delete') {
-    for (const path of job.paths) rmSync(path, { recursive: true, force: true });
     return;
   }
   const fd = openSync(job.path, 'r');

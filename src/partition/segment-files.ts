@@ -1,5 +1,5 @@
 /** The main thread's own descriptors of segments, for reading: bounded, shared by all replies, never borrowed from a shard. */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { close, closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { ReplacedFiles } from './replaced-files.js';
 
@@ -46,7 +46,8 @@ export class SegmentFiles {
     if (segment === undefined || --segment.users > 0) return;
     if (segment.stale) {
       this.staleInUse.delete(fd);
-      closeSync(fd);
+      // Its file has lost its name: all of it is given back by whoever closes it last, which may take a quarter of a second.
+      close(fd);
       return;
     }
     this.idle++;

@@ -11,12 +11,12 @@ import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.j
 import type { Logger } from '../base/logger.js';
 import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { PreparationJob, PreparationOutcome } from '../record/batch-preparation.js';
-import type { HandoverMemory } from '../ring/handover.js';
+import { type HandoverMemory, openHandover } from '../ring/handover.js';
 
 export interface SideJobs {
   /** Resolves when the range lies in the page cache (or could not be read: sending it will tell why). */
   readAhead(path: string, position: number, length: number): Promise<void>;
-  /** Deletes files and folders; failures are logged. */
+  /** Deletes files and folders, those that were given before first and all of them gently; failures are logged. */
   delete(paths: readonly string[]): Promise<void>;
   /** Brings a file and its folder's entries to disk; false where that failed, or the file is gone. */
   flush(path: string): Promise<boolean>;
@@ -63,13 +63,35 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logg
       return false;
     }
   };
+  /** One at a time: they take long on purpose, and another thread of the pool is to be free for who reads from the disk. */
+  let deletions: Promise<void> = Promise.resolve();
+  let underWay: { stop(): void } | null = null;
+  let closing = false;
+  const remove = async (paths: readonly string[]): Promise<void> => {
+    pool ??= open();
+    const handover = openHandover(async () => null);
+    underWay = handover;
+    if (closing) handover.stop();
+    try {
+      const { memory } = handover;
+      const options = { name: 'runDeletion', transferList: [memory.port] };
+      await (await pool).run({ paths, handover: memory }, options);
+    } catch (error) {
+      const what = 'could not delete what was retired; it is harmless and stays on disk';
+      logger.warn({ job: 'delete', error: (error as Error).message }, what);
+    } finally {
+      handover.close();
+      underWay = null;
+    }
+  };
   return {
     async readAhead(path, position, length) {
       await run({ kind: 'readAhead', path, position, length }, 'could not read ahead');
     },
     flush: (path) => run({ kind: 'flush', path }, 'could not flush a sealed segment; a start after a crash scans it'),
-    async delete(paths) {
-      await run({ kind: 'delete', paths }, 'could not delete what was retired; it is harmless and stays on disk');
+    delete(paths) {
+      deletions = deletions.then(() => remove(paths));
+      return deletions;
     },
     checkpoint(directory, progress) {
       const what = 'could not save where the logs stand; a start after a crash scans more';
@@ -89,6 +111,9 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logg
       return (await pool).run({ check, pace, handover }, { name: 'runSegmentCheck', transferList: [handover.port] });
     },
     close: async () => {
+      closing = true;
+      underWay?.stop();
+      await deletions;
       await (await pool)?.close();
     },
   };
