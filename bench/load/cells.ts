@@ -417,7 +417,7 @@ export const cells: readonly Cell[] = [
     inFlight: 5,
   }),
   intervalCell('interval-1s', 1000, 'named'),
-  intervalCell('interval-100ms', 100, 'full'),
+  intervalCell('interval-100ms', 100, 'named'),
   intervalCell('interval-10ms', 10, 'named'),
   commitCell(16, 'named'),
   commitCell(200, 'full'),

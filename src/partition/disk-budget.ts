@@ -80,6 +80,8 @@ export class DiskBudget {
   private lastLook = { atMs: 0, appended: 0 };
   /** Evicted, and still on the disk. */
   private lingering = { bytes: 0 };
+  /** What the last try to decide the budget failed for: told once. */
+  private undecidedFor: string | null = null;
   private writeFailed = false;
   private ballast = false;
   private timer: TimerHandle | null = null;
@@ -101,7 +103,13 @@ export class DiskBudget {
       this.ballast = await folder.hasBallast();
       this.budgetBytes = configuredBytes ?? (await this.decided(space));
     } catch (error) {
-      logger.warn({ reason: (error as Error).message }, 'the disk budget could not be decided; it is tried again');
+      const reason = (error as Error).message;
+      if (reason !== this.undecidedFor) {
+        const what =
+          'the disk budget is not decided, nothing is evicted: asking the disk or writing the decision down failed';
+        logger.warn({ folder: folder.directory, reason }, `${what}; it is tried again every 5 s, without another line`);
+      }
+      this.undecidedFor = reason;
       this.lookLater(LOOK_MS_MAX, () => this.lookFirst());
       return;
     }
