@@ -4,19 +4,13 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Logger } from '../../src/base/logger.js';
 import { BudgetFolder } from '../../src/partition/budget-folder.js';
 import { DiskBudget } from '../../src/partition/disk-budget.js';
 import { FakeClock } from '../base/fake-clock.js';
+import { listening } from '../base/listening-logger.js';
 import { temporaryFolder } from '../temp-folder.js';
 
 const TRY_AGAIN_MS = 5000;
-
-function listening(): { logger: Logger; lines: { level: string; fields: object; message: string }[] } {
-  const lines: { level: string; fields: object; message: string }[] = [];
-  const note = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message });
-  return { logger: { debug() {}, info: note('info'), warn: note('warn'), error: note('error') }, lines };
-}
 
 test('a decision that cannot be written down is tried until it can, and told once; it is 80 % of what is free', async () => {
   const folder = new BudgetFolder(temporaryFolder('budget'));
@@ -44,9 +38,9 @@ test('a decision that cannot be written down is tried until it can, and told onc
   assert.equal(lines.length, 1);
   assert.equal(lines[0].level, 'warn');
   assert.match(lines[0].message, /the disk budget is not decided/);
-  const { folder: named, reason } = lines[0].fields as { folder: string; reason: string };
+  const { folder: named, reason } = lines[0].fields;
   assert.equal(named, folder.directory);
-  assert.ok(reason.includes(inTheWay), `what failed is named: ${reason}`);
+  assert.ok(String(reason).includes(inTheWay), `what failed is named: ${reason}`);
 
   rmdirSync(inTheWay);
   const { freeBytes } = await folder.space();
