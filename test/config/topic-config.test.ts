@@ -88,6 +88,22 @@ suite('a topic', () => {
     assert.deepEqual(policy(''), [false, false]);
   });
 
+  test('the disk budget takes nothing of compacted topics, of those that delete nothing, and of what is kept for ever by hand', () => {
+    const evictable = (settings: Record<string, string>, ofNode = {}) =>
+      configWith(ofNode).logConfig(own(settings)).evictable;
+    const forEver = { 'retention.ms': '-1', 'retention.bytes': '-1' };
+    assert.equal(evictable({}), true);
+    assert.equal(evictable({ 'retention.ms': '-1' }), true);
+    assert.equal(
+      evictable({}, { 'log.retention.ms': '-1', 'log.retention.bytes': '-1' }),
+      true,
+      'the node is not a hand',
+    );
+    assert.equal(evictable(forEver), false);
+    for (const policy of ['compact', 'compact,delete', ''])
+      assert.equal(evictable({ 'cleanup.policy': policy }), false);
+  });
+
   test('complaints name the bound', () => {
     assert.equal(checkTopicConfig('retention.ms', '10'), null);
     assert.equal(checkTopicConfig('retention.ms', null), null);
