@@ -62,8 +62,9 @@ suite('what lives only where', () => {
       'src/log/file-system.ts',
       // Looks into /proc whether the folder's owner is alive.
       'src/log/data-directory.ts',
-      // Runs in the pool, on files that no log owns any more.
+      // Run in the pool, on files that no log owns any more.
       'src/log/side-job.ts',
+      'src/log/removal.ts',
       'src/config/load.ts',
       // Reads the code of a package that is no JavaScript, once.
       'src/record/zstd-wasm.ts',
