@@ -15,6 +15,8 @@ interface OpenFile {
 
 /** Part of the unused descriptors that goes at once when the limit is met, so that the search is seldom. */
 const EVICTED_SHARE = 8;
+/** No action has more files of a log in hand at once: the last that were asked for stay open, whatever the others are. */
+const IN_HAND = 8;
 /** What nobody touched for so long is closed. */
 const IDLE_MAX_MS = 10_000;
 const WINDOW_BYTES = 64 * 1024;
@@ -103,7 +105,8 @@ export class OpenFiles {
 
   /** Dirty files stay open even beyond the limit: the next flush frees them. */
   private evict(): void {
-    const closable = [...this.byPath.values()].filter((open) => !open.dirty).sort((a, b) => a.lastUse - b.lastUse);
+    const unused = [...this.byPath.values()].filter((open) => !open.dirty && open.lastUse <= this.tick - IN_HAND);
+    const closable = unused.sort((a, b) => a.lastUse - b.lastUse);
     const wanted = Math.max(1, Math.floor(this.filesMax / EVICTED_SHARE));
     for (const open of closable.slice(0, wanted)) this.close(open.path);
   }

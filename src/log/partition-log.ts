@@ -194,6 +194,7 @@ export class PartitionLog {
       },
       damageIsKnown ? flushedEnd : 0,
       flushedEnd,
+      this.startOffset,
     );
   }
 

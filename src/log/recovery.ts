@@ -67,15 +67,20 @@ export class Recovery {
   private reportedBytes = 0;
   private foundDamage = false;
 
-  /** Checks from the segment of `from` on; everything below `flushedEnd` is known to have been flushed. */
+  /**
+   * Checks from the segment of `from` on; everything below `flushedEnd` is known to have been flushed. What lies in front of
+   * `startOffset` was deleted: that a crash gave some of it its name back, and whether it was ever flushed, is no matter.
+   */
   constructor(
     private readonly parts: RecoveryParts,
     from: Offset,
     private readonly flushedEnd: Offset,
+    startOffset: Offset,
   ) {
-    let first = Math.max(0, segmentFloor(parts.segments, from));
+    const firstKept = Math.max(0, segmentFloor(parts.segments, startOffset));
+    let first = Math.max(firstKept, segmentFloor(parts.segments, from));
     // Nobody waited for the cut that takes its room from a segment when it is sealed.
-    while (first > 0 && this.endsInZeros(parts.segments[first - 1])) first--;
+    while (first > firstKept && this.endsInZeros(parts.segments[first - 1])) first--;
     this.first = first;
     this.index = first;
   }
@@ -117,11 +122,13 @@ export class Recovery {
     segment.forgetDamagedBytes();
     segment.startIndexes();
     let assigned: LeaderEpoch = -1;
-    const fd = openFiles.descriptor(segment.path, 'write');
     let isOnDisk = segment.baseOffset < this.flushedEnd;
-    if (!isOnDisk) this.believeTheDiskOnly(segment, fd, 0);
+    if (!isOnDisk) this.believeTheDiskOnly(segment, 0);
     const range = {
-      fd,
+      // Between two slices other logs may have had it closed.
+      get fd() {
+        return openFiles.descriptor(segment.path, 'write');
+      },
       end: segment.writtenBytes,
       baseOffset: segment.baseOffset,
       offsetLimit: Math.min(next?.baseOffset ?? Number.POSITIVE_INFINITY, segment.baseOffset + OFFSET_SPAN_MAX),
@@ -136,7 +143,7 @@ export class Recovery {
       if (producerIdOf(bytes, at) >= 0) producers.append(bytes, at, nowMs);
       if (isOnDisk && lastOffsetOf(bytes, at) + 1 >= this.flushedEnd) {
         isOnDisk = false;
-        this.believeTheDiskOnly(segment, fd, position + size);
+        this.believeTheDiskOnly(segment, position + size);
         scan.forgetAhead();
       }
     });
@@ -144,9 +151,10 @@ export class Recovery {
   }
 
   /** What was written and not flushed is brought to disk first, so that nothing but what failed to get there is dropped. */
-  private believeTheDiskOnly(segment: Segment, fd: number, position: FilePosition): void {
-    const { files } = this.parts;
+  private believeTheDiskOnly(segment: Segment, position: FilePosition): void {
+    const { files, openFiles } = this.parts;
     if (position >= segment.writtenBytes) return;
+    const fd = openFiles.descriptor(segment.path, 'write');
     flushing(segment.path, () => files.fdatasync(fd));
     onDisk('drop the cached pages of', segment.path, () => files.dropCache(fd, position));
   }
@@ -332,7 +340,7 @@ export class Recovery {
 }
 
 /**
- * True where a whole sector of the range is zero, or the part of a batch's header that shares a sector with what lies in
+ * True where a whole sector of the range is zero, or as much of one as the file has, or the part of a batch's header that shares a sector with what lies in
  * front of it and cannot be: that is how a file reads where nothing was written.
  */
 function isUnwritten(files: FileSystem, fd: number, window: Buffer, range: DamagedRange): boolean {
@@ -347,8 +355,10 @@ function isUnwritten(files: FileSystem, fd: number, window: Buffer, range: Damag
   const end = Math.ceil(to / SECTOR_BYTES) * SECTOR_BYTES;
   for (let at = first; at < end; at += window.length) {
     const length = files.read(fd, window, 0, Math.min(window.length, end - at), at);
-    for (let sector = 0; sector + SECTOR_BYTES <= length; sector += SECTOR_BYTES) {
-      if (window.compare(empty, 0, SECTOR_BYTES, sector, sector + SECTOR_BYTES) === 0) return true;
+    // The last one is a part where the file ends in it.
+    for (let sector = 0; sector < length; sector += SECTOR_BYTES) {
+      const sectorEnd = Math.min(length, sector + SECTOR_BYTES);
+      if (window.compare(empty, 0, sectorEnd - sector, sector, sectorEnd) === 0) return true;
     }
   }
   return false;

@@ -1,12 +1,9 @@
 /** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { type DirectoryProgress, writeProgress } from './data-directory.js';
 import { nodeFileSystem } from './file-system.js';
 
 export type SideJob =
-  /** A sealed segment, and its folder's entries, to disk. */
-  | { readonly kind: 'flush'; readonly path: string }
   /** Where the logs of a data folder stand, so that a start after a crash scans less. */
   | { readonly kind: 'checkpoint'; readonly directory: string; readonly progress: readonly DirectoryProgress[] }
   /** Fails where the folder cannot be had. */
@@ -17,16 +14,6 @@ export type SideJob =
 const scratch = Buffer.allocUnsafe(256 * 1024);
 
 export function runSideJob(job: SideJob): void {
-  if (job.kind === 'flush') {
-    const fd = nodeFileSystem.open(job.path, 'write');
-    try {
-      nodeFileSystem.fdatasync(fd);
-    } finally {
-      nodeFileSystem.close(fd);
-    }
-    nodeFileSystem.fsyncDirectory(dirname(job.path));
-    return;
-  }
   if (job.kind === 'checkpoint') {
     writeProgress(nodeFileSystem, job.directory, job.progress);
     return;

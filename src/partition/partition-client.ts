@@ -98,6 +98,8 @@ export class PartitionClient implements Partitions {
   private readonly budgets: DiskBudgets;
   private readonly lingering: LingeringFiles;
   private readonly checkpoints: Checkpoints;
+  /** A stop after one of them failed, and nobody was told, would not be an orderly one. */
+  private readonly sealedFlushes = new Set<Promise<void>>();
 
   constructor(private readonly options: PartitionClientOptions) {
     this.checkpoints = new Checkpoints(options.sideJobs, options.logger, (directory) => this.progress(directory));
@@ -129,7 +131,10 @@ export class PartitionClient implements Partitions {
         const isFull = options.directories.all.some(({ path, refuses }) => refuses && isBelow(paths[0], path));
         this.lingering.deleteLater(paths, isFull ? 0 : delayMs);
       },
-      onSealed: (entry, segmentBase, path) => void this.flushSealed(entry, segmentBase, path),
+      onSealed: (entry, segmentBase, path) => {
+        const flush = this.flushSealed(entry, segmentBase, path).finally(() => this.sealedFlushes.delete(flush));
+        this.sealedFlushes.add(flush);
+      },
       onFull: ({ home }) => {
         if (typeof home !== 'string') this.budgets.onFull(home);
       },
@@ -423,7 +428,8 @@ export class PartitionClient implements Partitions {
 
   /** Off the shard's thread: a gigabyte of dirty pages would hold up its appends for seconds. */
   private async flushSealed(entry: PartitionEntry, segmentBase: Offset, path: string): Promise<void> {
-    if (await this.options.sideJobs.flush(path)) await this.ask(entry, { kind: 'sealedFlushed', segmentBase });
+    const outcome = await this.options.sideJobs.flush(path);
+    if (outcome !== null) await this.ask(entry, { kind: 'sealedFlushed', segmentBase, ...outcome });
   }
 
   /** Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first. */
@@ -568,6 +574,7 @@ export class PartitionClient implements Partitions {
     await this.compactor?.close();
     await this.preparations.close();
     await this.scrubber.close();
+    await Promise.all(this.sealedFlushes);
     return this.pool.close();
   }
 

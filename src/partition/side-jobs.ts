@@ -9,6 +9,7 @@
 import type { Piscina } from 'piscina';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
+import type { SealedFlush } from '../base/sealed-flush.js';
 import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { PreparationJob, PreparationOutcome } from '../record/batch-preparation.js';
 import { type HandoverMemory, openHandover } from '../ring/handover.js';
@@ -18,8 +19,8 @@ export interface SideJobs {
   readAhead(path: string, position: number, length: number): Promise<void>;
   /** Deletes files and folders, those that were given before first and all of them gently; failures are logged. */
   delete(paths: readonly string[]): Promise<void>;
-  /** Brings a file and its folder's entries to disk; false where that failed, or the file is gone. */
-  flush(path: string): Promise<boolean>;
+  /** Brings a sealed segment to disk; null where that could not be tried, or nobody needs it any more. */
+  flush(path: string): Promise<SealedFlush | null>;
   /** Saves where the logs stand; false where that failed. */
   checkpoint(directory: string, progress: readonly object[]): Promise<boolean>;
   /** Whether the folder is there, or could be made, and can be read. */
@@ -88,7 +89,16 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logg
     async readAhead(path, position, length) {
       await run({ kind: 'readAhead', path, position, length }, 'could not read ahead');
     },
-    flush: (path) => run({ kind: 'flush', path }, 'could not flush a sealed segment; a start after a crash scans it'),
+    async flush(path) {
+      pool ??= open();
+      try {
+        return await (await pool).run(path, { name: 'runSealedFlush' });
+      } catch (error) {
+        const what = 'could not flush a sealed segment; a start after a crash scans it';
+        logger.warn({ path, error: (error as Error).message }, what);
+        return null;
+      }
+    },
     delete(paths) {
       deletions = deletions.then(() => remove(paths));
       return deletions;

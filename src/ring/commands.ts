@@ -65,8 +65,8 @@ export type ShardRequest =
   | { readonly kind: 'survey'; readonly fromSlot: number }
   | { readonly kind: 'reconfigure'; readonly config: LogConfig }
   | { readonly kind: 'remove' }
-  /** A segment that the shard said was sealed is on disk. */
-  | { readonly kind: 'sealedFlushed'; readonly segmentBase: Offset }
+  /** A segment that the shard said was sealed is on disk, or its flush failed. */
+  | { readonly kind: 'sealedFlushed'; readonly segmentBase: Offset; readonly failure: string | null }
   /** The log's oldest segment goes, its files after `delayMs`. */
   | { readonly kind: 'evict'; readonly delayMs: number }
   /** Which logs should be compacted; what has waited too long in their active segments is sealed. */

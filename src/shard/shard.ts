@@ -394,7 +394,14 @@ export class Shard {
         this.reply(requestId, partition, (log) => ({ error: 'NONE', producers: log.activeProducers() }));
         break;
       case 'sealedFlushed':
-        this.betweenTurns.push(() => this.sealedFlushed(requestId, this.partitions[slot], request.segmentBase));
+        this.replyBetweenTurns(requestId, slot, (log, known) => {
+          if (request.failure !== null) {
+            throw new StorageError(request.failure, known.spec.directory, undefined, 'flush failed');
+          }
+          log.onSealedFlushed(request.segmentBase);
+          this.show(known);
+          return { error: 'NONE' };
+        });
         break;
       case 'evict':
         this.replyBetweenTurns(requestId, slot, (log, known) => {
@@ -475,14 +482,6 @@ export class Shard {
       this.notices.retired(log.deleteRecordsBefore(offset), spec.topic, 'DeleteRecords', config.fileDeleteDelayMs);
       this.show(partition as ShardPartition);
       return { error: 'NONE', offset: log.logStartOffset };
-    });
-  }
-
-  private sealedFlushed(requestId: number, partition: ShardPartition | null | undefined, segmentBase: number): void {
-    this.reply(requestId, partition, (log) => {
-      log.onSealedFlushed(segmentBase);
-      this.show(partition as ShardPartition);
-      return { error: 'NONE' };
     });
   }
 

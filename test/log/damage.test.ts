@@ -219,6 +219,37 @@ describe('a hole that was never written', () => {
     }
   });
 
+  it('is one where the last sector of the file, which is a part of one, is missing', () => {
+    const files = new FakeFileSystem();
+    const log = openLog(files, { config: { ...large, flush: 'never' } });
+    append(log, { values: ['first'] });
+    append(log, { values: ['t'.repeat(900)] });
+    const end = log.endPosition;
+    files.kill();
+    const bytes = files.content(LOG);
+    files.setContent(LOG, bytes.fill(0, end - (end % 512)));
+    const again = openLog(files, { config: { ...large, flush: 'never' } });
+    assert.equal(again.logEndOffset, 1);
+    assert.deepEqual(readAll(files, again).refused, []);
+  });
+
+  it('is no matter in front of the log start, where a crash may have given deleted files their names back', () => {
+    const files = new FakeFileSystem();
+    const never = { ...config, flush: 'never' as const, segmentBytesMax: 600 };
+    const log = openLog(files, { config: never });
+    for (let i = 0; i < 12; i++) append(log, { values: [`${i}${'u'.repeat(200)}`] });
+    const [, second, third] = files.paths().filter((path) => path.endsWith('.log'));
+    const start = Number.parseInt(third.slice(DIRECTORY.length + 1), 10);
+    files.kill();
+    for (const path of files.paths()) {
+      if (path.endsWith('.log') && path >= second) files.setContent(path, Buffer.alloc(0));
+    }
+    const again = openLog(files, { config: never, logStartOffset: start });
+    assert.deepEqual([again.logStartOffset, again.logEndOffset], [start, start]);
+    assert.equal(append(again).baseOffset, start);
+    assert.equal(readAll(files, again).records.length, 1);
+  });
+
   it('is one where a batch ends just in front of the end of the sector that is missing', () => {
     const files = new FakeFileSystem();
     const log = openLog(files, { config: large });

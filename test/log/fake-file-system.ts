@@ -44,8 +44,8 @@ export function systemError(code: string): Error {
 export class FakeFileSystem implements FileSystem {
   /** Called in front of every operation; what it throws is the operation's failure. */
   before: (operation: FileOperation, path: string) => void = () => {};
-  /** How many of the offered bytes a write takes. */
-  taken: (offered: number) => number = (offered) => offered;
+  /** How many of the offered bytes a write at a position takes. */
+  taken: (offered: number, position: number) => number = (offered) => offered;
   nowMs = 1_700_000_000_000;
   private entries = new Map<string, Inode>();
   private folders = new Set<string>(['/', '/data']);
@@ -166,7 +166,7 @@ export class FakeFileSystem implements FileSystem {
     const { inode, path } = this.file(fd);
     const offered = Buffer.concat(buffers.map((buffer) => Buffer.from(buffer)));
     this.before('writev', path);
-    const bytes = offered.subarray(0, this.taken(offered.length));
+    const bytes = offered.subarray(0, this.taken(offered.length, position));
     this.alter(inode, { position, bytes });
     return bytes.length;
   }
@@ -353,9 +353,11 @@ function keepFirstWrites(inode: Inode, chance: (below: number) => number): void 
   for (const write of inode.pending.slice(0, whole)) applyWrite(inode, write);
   const torn = inode.pending[whole];
   if (torn === undefined || !('bytes' in torn)) return;
-  const sectors = Math.floor(torn.bytes.length / SECTOR_BYTES);
-  const bytes = torn.bytes.subarray(0, chance(sectors + 1) * SECTOR_BYTES);
-  if (bytes.length > 0) applyWrite(inode, { position: torn.position, bytes });
+  const { position } = torn;
+  const firstSector = Math.floor(position / SECTOR_BYTES);
+  const sectors = Math.floor((position + torn.bytes.length) / SECTOR_BYTES) - firstSector;
+  const length = (firstSector + chance(sectors + 1)) * SECTOR_BYTES - position;
+  if (length > 0) applyWrite(inode, { position, bytes: torn.bytes.subarray(0, length) });
 }
 
 const FATES = ['none', 'all', 'some'] as const;

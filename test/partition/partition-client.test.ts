@@ -36,7 +36,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
     segmentFiles: new SegmentFiles(),
     sideJobs: {
       readAhead: async () => {},
-      flush: async () => true,
+      flush: async () => ({ failure: null }),
       delete: async () => {},
       checkpoint: async () => true,
       probe: async () => true,

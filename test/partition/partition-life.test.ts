@@ -47,7 +47,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     segmentFiles,
     sideJobs: {
       readAhead: async () => {},
-      flush: async () => true,
+      flush: async () => ({ failure: null }),
       delete: async () => {},
       checkpoint,
       probe: async () => true,

@@ -1,6 +1,7 @@
 /** The shard's turn on a fake disk: what is acknowledged when, what a failing disk does to whom, and the way back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { flushSealed } from '../../src/log/sealed-flush.js';
 import { type FakeFileSystem, systemError } from '../log/fake-file-system.js';
 import { ShardBench } from './shard-bench.js';
 
@@ -77,7 +78,7 @@ test('flush=never: a sealed segment is announced, and once it is on disk the rec
   const sealed = bench.notices.filter((notice) => notice.kind === 'sealed').map(({ segmentBase }) => segmentBase);
   assert.ok(sealed.length >= 3);
   const settle = (segmentBase: number): number => {
-    bench.request(0, { kind: 'sealedFlushed', segmentBase });
+    bench.request(0, { kind: 'sealedFlushed', segmentBase, failure: null });
     bench.settle();
     return bench.row(0).flushedEndOffset;
   };
@@ -315,4 +316,49 @@ test('a partition serves while another is still being recovered', () => {
   after.settle();
   assert.equal(isOnline(0), true);
   assert.equal(after.row(0).logEndOffset, 80);
+});
+
+test('flush=never: a sealed segment whose flush failed closes its log, which is read again from the disk', () => {
+  const bench = new ShardBench();
+  bench.open(0, ShardBench.config({ flush: 'never', segmentBytesMax: 400 }));
+  bench.settle();
+  for (let i = 0; i < 6; i++) {
+    bench.append(0, ['x'.repeat(60)]);
+    bench.settle();
+  }
+  const [sealed] = bench.notices.filter((notice) => notice.kind === 'sealed');
+  assert.equal(sealed?.kind, 'sealed');
+  bench.files.before = (operation) => {
+    if (operation === 'fdatasync') throw systemError('EIO');
+  };
+  const outcome = flushSealed(bench.files, sealed.path);
+  assert.match(outcome?.failure ?? '', /Could not flush .*EIO/);
+  bench.files.before = () => {};
+  bench.request(0, { kind: 'sealedFlushed', segmentBase: sealed.segmentBase, failure: outcome?.failure ?? null });
+  bench.settle();
+  assert.ok(bench.notices.some((notice) => notice.kind === 'state' && notice.state === 'offline'));
+  assert.equal(bench.row(0).flushedEndOffset, 0);
+  bench.clock.advance(500);
+  bench.settle();
+  // The system forgot the pages: what they held is gone, and the log says so instead of serving zeros.
+  assert.equal(bench.row(0).logEndOffset, sealed.segmentBase);
+  const again = bench.append(0, ['again']);
+  bench.settle();
+  assert.equal(bench.errorOf(again), 'NONE');
+});
+
+test('flush=never: a sealed segment is on disk with the names of its folders; one that was deleted is nobody’s business', () => {
+  const bench = new ShardBench();
+  bench.open(0, ShardBench.config({ flush: 'never', segmentBytesMax: 400 }));
+  bench.settle();
+  for (let i = 0; i < 6; i++) {
+    bench.append(0, ['x'.repeat(60)]);
+    bench.settle();
+  }
+  const [sealed] = bench.notices.filter((notice) => notice.kind === 'sealed');
+  assert.equal(sealed?.kind, 'sealed');
+  assert.deepEqual(flushSealed(bench.files, sealed.path), { failure: null });
+  assert.equal(flushSealed(bench.files, `${sealed.path}.none`), null);
+  bench.files.crash(() => 0);
+  assert.ok(bench.files.content(sealed.path).length > 0);
 });

@@ -4,6 +4,8 @@ import { FakeFileSystem, type FileOperation, PowerCut, systemError } from '../..
 /** Ends one shard's thread in the middle of what it does; the others and the main thread live on. */
 export class ThreadDeath extends Error {}
 
+const SECTOR_BYTES = 512;
+
 export interface Fault {
   readonly operation: FileOperation;
   readonly code: 'EIO' | 'ENOSPC';
@@ -40,10 +42,12 @@ export class SimDisk extends FakeFileSystem {
     this.endsIn = -1;
     this.threadEndsIn = -1;
     this.before = (operation, path) => this.intervene(operation, path);
-    this.taken = (offered) => {
+    this.taken = (offered, position) => {
       const fault = this.faults.find((one) => one.operation === 'writev' && one.code === 'ENOSPC' && one.left === 0);
-      // A disk that is about to be full takes a part.
-      return fault === undefined ? offered : Math.ceil(offered / 2);
+      if (fault === undefined) return offered;
+      // A disk that is about to be full takes as much as its last blocks hold.
+      const whole = Math.floor((position + offered / 2) / SECTOR_BYTES) * SECTOR_BYTES - position;
+      return whole > 0 ? whole : offered;
     };
   }
 
@@ -67,7 +71,8 @@ export class SimDisk extends FakeFileSystem {
   private intervene(operation: FileOperation, path: string): void {
     const processEnds = this.endsIn >= 0 && this.endsIn-- === 0;
     const threadEnds = this.threadEndsIn >= 0 && this.threadEndsIn-- === 0;
-    if (processEnds || threadEnds) this.undisturbed(() => this.onEnd());
+    // Who is dead already says nothing more.
+    if ((processEnds || threadEnds) && !this.over && !this.threadOver) this.undisturbed(() => this.onEnd());
     if (processEnds) this.over = true;
     if (threadEnds) this.threadOver = true;
     // Whoever catches the first must not get further with the next.

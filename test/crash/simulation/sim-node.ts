@@ -12,6 +12,7 @@ import {
   writeCleanShutdownMarker,
 } from '../../../src/log/checkpoint.js';
 import { CLAIM_MARK_FILE, type DirectoryProgress, writeProgress } from '../../../src/log/data-directory.js';
+import { flushSealed } from '../../../src/log/sealed-flush.js';
 import { BATCH_HEADER_BYTES } from '../../../src/record/batch-layout.js';
 import { decodeRecords } from '../../../src/record/record.js';
 import { baseOffsetOf, computeCrc, crcOf, lastOffsetOf, sizeOf } from '../../../src/record/record-batch.js';
@@ -50,6 +51,8 @@ export class SimNode {
   private shards: SimShard[] = [];
   private slots: number[] = [];
   private jobs: Job[] = [];
+  /** Shards that were told what became of a segment, and have not answered. */
+  private readonly flushesUnheard = new Set<number>();
   private epoch = 0;
   private serial = 0;
 
@@ -81,6 +84,7 @@ export class SimNode {
     if (!clean) this.epoch++;
     this.note(`start: life ${this.life}, ${clean ? 'after a clean stop' : 'after a crash'}`);
     this.jobs = [];
+    this.flushesUnheard.clear();
     this.slots = Array.from({ length: this.shardCount }, () => 0);
     this.shards = Array.from({ length: this.shardCount }, (_, index) => {
       const hear = {
@@ -146,6 +150,8 @@ export class SimNode {
   stop(): boolean {
     const { disk } = this;
     this.note('orderly stop');
+    // Nobody stops before the shards have heard what became of their segments.
+    for (const shard of this.flushesUnheard) while (this.turn(shard) && this.flushesUnheard.has(shard));
     const replies: ShardReply[] = [];
     for (const shard of this.shards) shard.request(0, { kind: 'close' }, (reply) => replies.push(reply));
     for (let shard = 0; shard < this.shardCount; shard++) {
@@ -614,14 +620,14 @@ export class SimNode {
       return true;
     }
     const { partition, segmentBase, path } = job;
-    const fd = disk.open(path, 'write');
-    disk.fdatasync(fd);
-    disk.close(fd);
-    disk.fsyncDirectory(path.slice(0, path.lastIndexOf('/')));
-    if (this.partitions.includes(partition)) {
-      this.shards[partition.shard].request(partition.slot, { kind: 'sealedFlushed', segmentBase }, () => {});
+    const outcome = flushSealed(disk, path);
+    if (outcome !== null && this.partitions.includes(partition)) {
+      const { shard, slot } = partition;
+      this.flushesUnheard.add(shard);
+      const heard = (): void => void this.flushesUnheard.delete(shard);
+      this.shards[shard].request(slot, { kind: 'sealedFlushed', segmentBase, ...outcome }, heard);
     }
-    return true;
+    return outcome?.failure === null;
   }
 
   /** What the main thread or the pool does with the disk: no shard's thread ends over it. */

@@ -29,6 +29,9 @@ const FAULTS = [
   'fsyncDirectory',
 ] as const;
 
+/** Half of the logs promise their producers the disk. */
+const FLUSH_MODES = ['ack', 'ack', 'interval', 'never'] as const;
+
 export interface SimResult {
   /** What the first violated promise says; null where all were kept. */
   readonly failure: Error | null;
@@ -302,7 +305,7 @@ export class Simulation {
 function configOf(random: Random): LogConfig {
   return {
     ...testConfig,
-    flush: 'ack',
+    flush: FLUSH_MODES[random(FLUSH_MODES.length)],
     flushIntervalRecords: 3 + random(30),
     flushIntervalMs: 50 + random(500),
     segmentBytesMax: (1 + random(12)) * kibibyte,
