@@ -4,12 +4,18 @@ import { CliError } from './cli-error.js';
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const AGE = /^(\d+)(ms|s|m|h|d)$/;
 const ISO_DURATION = /^P(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,9})?)S)?)?$/i;
-/** A date and a time without a zone behind it. */
-const ZONELESS = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
+/** A date, with a time perhaps, with a zone perhaps: Z, +02, +0200 or +02:00, as Kafka's tools take it. */
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z|([+-]\d\d)(?::?(\d\d))?)?)?$/i;
 
 function ageMs(text: string): number | null {
   const age = AGE.exec(text);
   return age && Number(age[1]) * UNIT_MS[age[2]];
+}
+
+/** NaN where it is none. */
+function isoTimeMs(text: string): number {
+  const [whole, date, time = '00:00', zoneHours = '+00', zoneMinutes = '00'] = ISO_TIME.exec(text) ?? [];
+  return whole === undefined ? Number.NaN : Date.parse(`${date}T${time}${zoneHours}:${zoneMinutes}`);
 }
 
 /**
@@ -19,7 +25,7 @@ function ageMs(text: string): number | null {
 export function parseTime(text: string, nowMs: number): number {
   const age = text.startsWith('-') ? ageMs(text.slice(1)) : null;
   if (age !== null) return Math.max(0, nowMs - age);
-  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(ZONELESS.test(text) ? `${text}Z` : text);
+  const time = /^\d+$/.test(text) ? Number(text) : isoTimeMs(text);
   if (Number.isNaN(time)) {
     throw new CliError(`"${text}" is no time: give ISO 8601, milliseconds since 1970, or an age such as -10m.`);
   }

@@ -185,6 +185,27 @@ $`),
     assert.equal(await resets(group, ...logs, '--by-duration', '30d'), 'logs-0:0 logs-1:0');
   });
 
+  test('are reset all at once, but for those that have members', async () => {
+    for (const group of ['first', 'second'])
+      await done('reset', group, '--topic', 'logs:0', '--to-offset', '1', '--execute');
+    const { exitCode, stdout, stderr } = await run(
+      ...['reset', '--all-groups', '--all-topics', '--shift-by', '2', '--execute', '--json'],
+    );
+    assert.equal(exitCode, 1, 'not all could be done');
+    for (const group of ['classic', 'new']) assert.match(stderr, new RegExp(`Group ${group} cannot be reset`));
+    const moved = JSON.parse(stdout).map(
+      (row: Record<string, unknown>) => `${row.groupId} ${row.topic}-${row.partition}`,
+    );
+    for (const group of ['first', 'second']) {
+      assert.ok(moved.includes(`${group} logs-0`), moved.join());
+      assert.equal(await committed(group), 'logs-0:3');
+    }
+    assert.equal(await committed('classic'), 'logs-0:4 logs-1:null states-0:null');
+    assert.match(await refused('reset', 'first', '--all-groups', '--all-topics', '--to-latest'), /Name groups, or say/);
+    await done('delete', 'first', 'second');
+    await done('reset', 'idle', '--topic', 'logs', '--to-earliest', '--execute');
+  });
+
   test('stay within the log when they are reset, and say so', async () => {
     const { stdout, stderr } = await run('reset', 'idle', '--topic', 'logs:1', '--to-offset', '100');
     assert.match(stdout, /^GROUP +TOPIC +PARTITION +NEW-OFFSET +OLD-OFFSET\nidle +logs +1 +3 +0\n$/);

@@ -132,10 +132,14 @@ test('times are read in three ways, and without a zone they are UTC', () => {
   assert.equal(parseTime('1234', 0), 1234);
   assert.equal(parseTime('1970-01-01T00:00:01Z', 0), 1000);
   assert.equal(parseTime('1970-01-01T00:00:01.500', 0), 1500);
-  assert.equal(parseTime('1970-01-01T01:00+01:00', 0), 0);
+  for (const zone of ['+01:00', '+0100', '+01']) assert.equal(parseTime(`1970-01-01T01:00${zone}`, 0), 0);
+  assert.equal(parseTime('1970-01-01 00:00:00.007-02', 0), 7_200_007);
+  assert.equal(parseTime('1970-01-02', 0), 86_400_000);
   assert.equal(parseTime('-10m', 1_000_000), 400_000);
   assert.equal(parseTime('-1d', 1000), 0);
-  assert.throws(() => parseTime('soon', 0), { name: 'CliError' });
+  for (const text of ['soon', 'may 1', '1970-13-01', '1970-01-01T25:00', '1970-01-01+01', '01.02.2026', '']) {
+    assert.throws(() => parseTime(text, 0), { name: 'CliError' }, text);
+  }
 });
 
 test('durations are read as ISO 8601 has them, and as numbers with a unit', () => {

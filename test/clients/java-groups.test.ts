@@ -163,6 +163,25 @@ test('Java tools and the Admin client on groups', { timeout: CLIENT_TEST_TIMEOUT
     // One file serves both tools.
     await done(['group', 'reset', 'ours', '--from-file', file, '--execute']);
     assert.equal(await offsets('ours'), 'logs-0:3/7 logs-1:3/0');
+    // Those of all groups at once, with a column for the group: what Kafka's tool has written ours reads.
+    const everything = ['--reset-offsets', '--all-groups', '--all-topics'];
+    const planned = await groups(...everything, '--to-latest', '--dry-run');
+    for (const group of ['moved', 'ours']) assert.match(planned, new RegExp(`^${group} +logs +0 +10 *$`, 'm'));
+    const all = await groups(
+      '--reset-offsets',
+      '--group',
+      'moved',
+      '--group',
+      'ours',
+      '--all-topics',
+      '--to-latest',
+      '--export',
+    );
+    const ofAll = all.split('\n').filter((row) => /^"?(moved|ours)"?,/.test(row));
+    assert.equal(ofAll.length, 4, all);
+    writeFileSync(file, `${ofAll.join('\n')}\n`);
+    await done(['group', 'reset', 'moved', 'ours', '--from-file', file, '--execute']);
+    assert.equal(`${await offsets('moved')} ${await offsets('ours')}`, 'logs-0:10/0 logs-1:3/0 logs-0:10/0 logs-1:3/0');
     assert.equal(
       await resets('idle', '--topic', 'logs:0', '--topic', 'states', '--to-latest', '--execute'),
       ['logs-0:10', 'states-0:1'].join(' '),

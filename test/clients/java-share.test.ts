@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { withClient } from '../../src/cli/client.js';
+import { shareGroupHeartbeat } from '../../src/protocol/messages/76-share-group-heartbeat.js';
 import { BrokerProcess } from '../broker-process.js';
 import { CLIENT_TEST_TIMEOUT_MS, startLiveBroker } from '../live-broker.js';
 import { kafkaClassPath, noApacheKafka } from '../peers/apache-kafka.js';
@@ -88,6 +90,18 @@ test('Java share consumers and their tools', { timeout: CLIENT_TEST_TIMEOUT_MS }
       );
     },
   );
+
+  await t.test('a group with a member is described with it, and is not deleted', async () => {
+    await withClient(broker.bootstrap, async (client) => {
+      const member = { groupId: 'again', memberId: 'worker', rackId: null, subscribedTopicNames: ['jobs'] };
+      const joined = await client.request(shareGroupHeartbeat, { ...member, memberEpoch: 0 });
+      assert.equal(joined.errorCode, 'NONE');
+      assert.match(await groups('--describe', '--group', 'again', '--state'), /again .* Stable +1/);
+      assert.match(await groups('--describe', '--group', 'again', '--members'), /again +worker +\S+ +\S+ +1 +jobs:0/);
+      assert.match(await groups('--delete', '--group', 'again'), /GroupNotEmptyException|not empty/);
+      await client.request(shareGroupHeartbeat, { ...member, memberEpoch: -1 });
+    });
+  });
 
   await t.test('groups are listed, described, set back and deleted; the console consumer reads', async () => {
     assert.match(await groups('--list'), /^again$/m);
