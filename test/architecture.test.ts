@@ -84,6 +84,13 @@ suite('what lives only where', () => {
     onlyIn(/\bnew Date\(\)/, ['src/base/clock.ts']);
   });
 
+  test('coordinators and parked fetches have no timers but those of the wheel', () => {
+    const waiting = product.filter(({ path }) => /^src\/(coordinator\/|partition\/purgatory\.ts)/.test(path));
+    assert.ok(waiting.length > 0);
+    nobody(waiting, ({ code }) => /\.after\(/.test(code), 'their deadlines and pauses lie in the broker’s timer wheel');
+    onlyIn(/\bnew TimerWheel\(/, ['src/broker.ts']);
+  });
+
   test('the storage engine waits for nobody', () => {
     const synchronous = product.filter(({ path }) => /^src\/(log|shard|record)\//.test(path));
     nobody(synchronous, ({ code }) => /\b(async|await|Promise)\b/.test(code), 'no promise in log, shard and record');
