@@ -254,9 +254,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const { clusterId } = directories.claimFirst();
     let fatal: string | null = null;
     const compaction = config.compaction;
+    const scrubIntervalMs = config.get('log.scrub.interval.ms');
     const sideJobs = createSideJobs(
       SIDE_JOB_ENTRY,
-      { compacting: compaction?.threads ?? 0, preparing: this.shardCount },
+      { compacting: compaction?.threads ?? 0, checking: scrubIntervalMs > 0 ? 1 : 0, preparing: this.shardCount },
       logger,
     );
     const partitions = new PartitionClient({
@@ -267,6 +268,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       openFilesMax: Math.ceil(OPEN_FILES_MAX / this.shardCount),
       retentionCheckMs: config.get('log.retention.check.interval.ms'),
       compaction,
+      scrubIntervalMs,
       budgetBytes: config.get('log.budget.bytes'),
       clock,
       logger,
@@ -366,7 +368,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
       this.counted.collect(topicCollector(topics, partitions));
       this.counted.collect(topicDiskCollector(topics, partitions, clock));
-      partitions.watchBudgets();
+      partitions.watchDisks();
       const fallenGroups = new FallenGroups({ wheel, logger, topics, partitions, groups: () => groups.allGroups() });
       this.counted.collect(fallenGroups.collect);
       fallenGroups.begin();

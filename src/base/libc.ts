@@ -205,9 +205,12 @@ export function syncfs(fd: number): number {
   return result(call(fd));
 }
 
-/** Drops the clean cached pages of `fd` from `position` on, so that the next read comes from the disk. Answers 0 or the negative errno. */
-export function fadviseDontNeed(fd: number, position: number): number {
-  return fadvise(fd, position, 0, POSIX_FADV_DONTNEED);
+/**
+ * Drops the clean cached pages of `length` bytes of `fd`, 0 for all that there are, from `position` on, so that the next read
+ * comes from the disk. Answers 0 or the negative errno.
+ */
+export function fadviseDontNeed(fd: number, position: number, length: number): number {
+  return fadvise(fd, position, length, POSIX_FADV_DONTNEED);
 }
 
 /** Starts reading a range ahead without waiting for it. Answers 0 or the negative errno. */

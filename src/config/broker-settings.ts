@@ -226,6 +226,11 @@ export const brokerSettings = {
     min: 0,
     doc: 'What all logs of a folder of log.dirs together may take: the oldest segments of all topics are evicted first. 0 is no budget. Never evicted: internal and compacted topics, and those whose own retention.ms and retention.bytes are both -1.',
   }),
+  'log.scrub.interval.ms': long({
+    default: 7 * DAY_MS,
+    min: 0,
+    doc: 'How often all bytes of sealed segments are read again and checked, so that what rots on a disk is known before somebody needs it; at no more than 5 % of a core. 0: never.',
+  }),
   'log.cleaner.enable': boolean({
     default: true,
     doc: 'Whether topics with cleanup.policy=compact are compacted.',

@@ -9,18 +9,13 @@
 import { join } from 'node:path';
 import type { DamagedRange } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
-import { crc32c } from '../record/crc32c.js';
-import { readTextFile } from './checkpoint.js';
+import { readChecksummedText, writeChecksummedText } from './checksummed-text.js';
 import type { FileSystem } from './file-system.js';
 import type { Segment } from './segment.js';
 import { SegmentScan } from './segment-scan.js';
 
 export const DAMAGE_FILE = 'damaged-ranges';
 const TITLE = 'millrace-damaged-ranges 1';
-
-function checksum(body: string): string {
-  return crc32c(Buffer.from(body)).toString(16).padStart(8, '0');
-}
 
 type DamagedFile = Pick<Segment, 'baseOffset' | 'damaged'>;
 
@@ -34,17 +29,13 @@ export function writeDamage(files: FileSystem, directory: string, segments: read
     ),
   );
   if (lines.length === 0 && !files.exists(path)) return;
-  const body = lines.join('');
-  files.writeFileAtomically(path, Buffer.from(`${TITLE} ${checksum(body)}\n${body}`));
+  writeChecksummedText(files, path, TITLE, lines.join(''), true);
 }
 
 /** Tells the segments what was written about them. False where the file is there and cannot be believed. */
 export function readDamage(files: FileSystem, directory: string, segments: readonly DamagedFile[]): boolean {
-  const text = readTextFile(files, join(directory, DAMAGE_FILE));
-  if (text === null) return true;
-  const lineEnd = text.indexOf('\n');
-  const body = text.slice(lineEnd + 1);
-  if (text.slice(0, lineEnd) !== `${TITLE} ${checksum(body)}`) return false;
+  const body = readChecksummedText(files, join(directory, DAMAGE_FILE), TITLE);
+  if (body === null) return false;
   for (const line of body.split('\n').filter((entry) => entry !== '')) {
     const [base, position, endPosition, startOffset, endOffset] = line.split(' ').map(Number);
     const segment = segments.find((candidate) => candidate.baseOffset === base);

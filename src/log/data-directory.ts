@@ -11,6 +11,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { lockFile } from '../base/libc.js';
+import type { ScrubProgress } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
 import { randomUuid, type Uuid } from '../base/uuid.js';
 import { crc32c } from '../record/crc32c.js';
@@ -30,6 +31,12 @@ import {
   writeOffsetCheckpoint,
 } from './checkpoint.js';
 import type { FileSystem } from './file-system.js';
+import {
+  readScrubCheckpoint,
+  SCRUB_CHECKPOINT_FILE,
+  type ScrubbedLog,
+  writeScrubCheckpoint,
+} from './scrub-checkpoint.js';
 import { codeOf } from './storage-error.js';
 
 const OUR_PROPERTIES_FILE = 'millrace.properties';
@@ -84,6 +91,7 @@ export interface ClaimedDirectory {
   readonly recoveryPoints: ReadonlyMap<string, Offset>;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
   readonly firstDirtyOffsets: ReadonlyMap<string, Offset>;
+  readonly scrubs: ReadonlyMap<string, ScrubProgress>;
   /** Folders of deleted partitions that the last owner did not come to delete. */
   readonly garbage: readonly string[];
   /** Gives the folder back; `clean` says that every log was closed and nothing is left to scan; null leaves what is known of the logs as it was. */
@@ -98,9 +106,7 @@ export interface KnownLog {
   readonly firstDirtyOffset: Offset;
 }
 
-export interface DirectoryProgress {
-  readonly topic: string;
-  readonly index: number;
+export interface DirectoryProgress extends ScrubbedLog {
   readonly flushedEndOffset: Offset;
   readonly logStartOffset: Offset;
   /** Where the part begins that no compaction has seen. */
@@ -136,6 +142,7 @@ export function claimDataDirectory(files: FileSystem, folder: string, identity: 
     const recoveryPoints = readOffsetCheckpoint(files, path, RECOVERY_POINT_FILE);
     const firstDirtyOffsets = readOffsetCheckpoint(files, path, FIRST_DIRTY_FILE) ?? new Map<string, Offset>();
     const logStartOffsets = readOffsetCheckpoint(files, path, LOG_START_FILE) ?? new Map<string, Offset>();
+    const scrubs = readScrubCheckpoint(files, path) ?? new Map<string, ScrubProgress>();
     const marked = takeCleanShutdownMarker(files, path);
     const found = files.readdir(path);
     return {
@@ -150,6 +157,7 @@ export function claimDataDirectory(files: FileSystem, folder: string, identity: 
       recoveryPoints: recoveryPoints ?? new Map<string, Offset>(),
       logStartOffsets,
       firstDirtyOffsets,
+      scrubs,
       garbage: found.filter((name) => DELETED_FOLDER.test(name)).map((name) => join(path, name)),
       release: (clean, progress) => {
         try {
@@ -208,6 +216,7 @@ export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: b
     const recoveryPoints = read(RECOVERY_POINT_FILE);
     const logStarts = read(LOG_START_FILE);
     const firstDirty = read(FIRST_DIRTY_FILE);
+    if (readScrubCheckpoint(files, path) === null) broken.push(join(path, SCRUB_CHECKPOINT_FILE));
     const named = [...recoveryPoints, ...logStarts].filter(([, offset]) => offset > 0);
     const names = [
       ...files.readdir(path).filter((name) => PARTITION_FOLDER.test(name)),
@@ -238,14 +247,17 @@ export function writeProgress(files: FileSystem, path: string, progress: Iterabl
   const recoveryPoints: PartitionOffset[] = [];
   const logStarts: PartitionOffset[] = [];
   const firstDirty: PartitionOffset[] = [];
-  for (const { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset } of progress) {
+  const scrubbed: ScrubbedLog[] = [];
+  for (const { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset, scrub } of progress) {
     recoveryPoints.push({ topic, index, offset: flushedEndOffset });
     if (logStartOffset > 0) logStarts.push({ topic, index, offset: logStartOffset });
     if (firstDirtyOffset > 0) firstDirty.push({ topic, index, offset: firstDirtyOffset });
+    scrubbed.push({ topic, index, scrub });
   }
   writeOffsetCheckpoint(files, path, RECOVERY_POINT_FILE, recoveryPoints);
   writeOffsetCheckpoint(files, path, LOG_START_FILE, logStarts);
   writeOffsetCheckpoint(files, path, FIRST_DIRTY_FILE, firstDirty);
+  writeScrubCheckpoint(files, path, scrubbed);
 }
 
 /** Reads what an earlier owner wrote about the folder, and changes nothing. @throws DataDirectoryError */

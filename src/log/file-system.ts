@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
-import { available, fadviseDontNeed, syncfs } from '../base/libc.js';
+import { available, fadviseDontNeed, isCached, syncfs } from '../base/libc.js';
 
 /** `read` and `write` want the file to exist, `create` makes it where it does not. The latter two may read and write. */
 export type OpenMode = 'read' | 'write' | 'create';
@@ -44,8 +44,10 @@ export interface FileSystem {
   readFile(path: string): Buffer;
   /** Old content or new, never a mixture: written aside, synced, renamed, folder synced. `durable` false leaves the syncs out. */
   writeFileAtomically(path: string, bytes: Uint8Array, durable?: boolean): void;
-  /** Drops the file's clean pages from `position` on from memory, so that the next read asks the disk. Does nothing where that is impossible. */
-  dropCache(fd: number, position: number): void;
+  /** Drops the file's clean pages from `position` on (`length` bytes of them, or all) from memory, so that the next read asks the disk. Does nothing where that is impossible. */
+  dropCache(fd: number, position: number, length?: number): void;
+  /** Whether reading the range would not wait for the disk; false also where nobody can say. */
+  isCached(fd: number, position: number, length: number): boolean;
 }
 
 const openFlags: Record<OpenMode, number> = {
@@ -118,7 +120,10 @@ export const nodeFileSystem: FileSystem = {
     fs.renameSync(aside, path);
     if (durable) this.fsyncDirectory(dirname(path));
   },
-  dropCache(fd, position) {
-    if (available.fadvise) fadviseDontNeed(fd, position - (position % LARGEST_FOLIO_BYTES));
+  dropCache(fd, position, length) {
+    if (!available.fadvise) return;
+    const from = position - (position % LARGEST_FOLIO_BYTES);
+    fadviseDontNeed(fd, from, length === undefined ? 0 : position + length - from);
   },
+  isCached: (fd, position, length) => isCached(fd, position, length),
 };

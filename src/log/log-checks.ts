@@ -3,7 +3,7 @@
  * and slowly (segment-check.ts). From then on it is known, written down, and everything around it is served. On shards.
  */
 import type { Logger } from '../base/logger.js';
-import type { DamagedRange, SegmentCheck } from '../base/segment-check.js';
+import type { CheckedSegment, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
 import { examineSegment, writeDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
@@ -41,35 +41,49 @@ export class LogChecks {
     const { segments } = this.parts;
     const at = segmentFloor(segments, offset);
     if (at < 0) return null;
-    const segment = segments[at];
+    return this.begin(at);
+  }
+
+  /** The newest sealed segment that begins below `offset`; null where there is none. */
+  planSealed(offset: Offset): SegmentCheck | null {
+    const { segments } = this.parts;
+    let at = segments.length - 2;
+    while (at >= 0 && segments[at].baseOffset >= offset) at--;
+    return at < 0 ? null : this.begin(at);
+  }
+
+  private begin(at: number): SegmentCheck {
+    const segment = this.parts.segments[at];
     this.underWay.set(segment.baseOffset, segment);
     const { path, baseOffset: segmentBase, writtenBytes: bytes } = segment;
     return { path, segmentBase, bytes, offsetLimit: this.endOf(at) };
   }
 
   /**
-   * Takes in what was found in a segment that {@link plan} named, unless that is not the log's any more. Returns all that
-   * is known to be damaged in it. @throws StorageError
+   * Takes in what was found in a segment that was planned; null where the check was given up. Returns all that is known to be
+   * damaged in it, null where it is not the log's any more. @throws StorageError
    */
-  end(segmentBase: Offset, found: readonly DamagedRange[]): readonly DamagedRange[] {
+  end(segmentBase: Offset, found: readonly DamagedRange[] | null): CheckedSegment | null {
     const segment = this.underWay.get(segmentBase);
     this.underWay.delete(segmentBase);
-    if (segment === undefined || !this.parts.segments.includes(segment)) return [];
-    onDisk('write what is damaged in', segment.path, () => this.note(segment, found));
-    return segment.damaged;
+    if (segment === undefined || !this.parts.segments.includes(segment)) return null;
+    if (found === null) return { damaged: segment.damaged, newlyDamaged: 0 };
+    const newlyDamaged = onDisk('write what is damaged in', segment.path, () => this.note(segment, found));
+    return { damaged: segment.damaged, newlyDamaged };
   }
 
   private endOf(index: number): Offset {
     return this.parts.segments[index + 1]?.baseOffset ?? this.parts.written().offset;
   }
 
-  private note(segment: Segment, found: readonly DamagedRange[]): void {
+  /** Returns how many ranges of it nobody knew of. */
+  private note(segment: Segment, found: readonly DamagedRange[]): number {
     const { files, directory, segments, log } = this.parts;
     const known = segment.damaged.slice();
     segment.forgetDamagedBytes();
     segment.damaged.push(...found);
     const fresh = segment.damaged.filter((range) => !known.some((old) => isSame(old, range)));
-    if (fresh.length === 0 && segment.damaged.length === known.length) return;
+    if (fresh.length === 0 && segment.damaged.length === known.length) return 0;
     for (const range of fresh) {
       log.error(
         { segment: segment.path, ...range },
@@ -77,6 +91,7 @@ export class LogChecks {
       );
     }
     writeDamage(files, directory, segments);
+    return fresh.length;
   }
 }
 

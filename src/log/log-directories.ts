@@ -7,9 +7,10 @@
  */
 import { join, resolve } from 'node:path';
 import type { Logger } from '../base/logger.js';
+import type { ScrubProgress } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
-import { readPartitionTopicId } from './checkpoint.js';
+import { partitionKey, readPartitionTopicId } from './checkpoint.js';
 import {
   type ClaimedDirectory,
   claimDataDirectory,
@@ -48,10 +49,15 @@ export class LogDirectory {
     return this.claimed?.names.has(name) ?? false;
   }
 
+  /** How far the last run came with checking a partition; null where nobody has noted it. */
+  scrubOf(topic: string, index: number): ScrubProgress | null {
+    return this.claimed?.scrubs.get(partitionKey(topic, index)) ?? null;
+  }
+
   /** How the last run left a partition. */
   leftBy(topic: string, index: number): EarlierLog {
     const { claimed } = this;
-    const key = `${topic} ${index}`;
+    const key = partitionKey(topic, index);
     return {
       clean: claimed?.clean ?? false,
       recoveryPoint: claimed?.recoveryPoints.get(key) ?? 0,

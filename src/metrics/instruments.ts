@@ -152,6 +152,24 @@ export const instruments = {
     labels: ['topic'],
     doc: 'Times that a log could not be compacted; it stays as it is and is tried again.',
   }),
+  millrace_scrubbed_bytes_total: counter({
+    unit: 'bytes',
+    doc: 'Bytes of sealed segments that were read again and checked: log.scrub.interval.ms.',
+  }),
+  millrace_scrubbed_timestamp_seconds: gauge({
+    unit: 'seconds',
+    doc: 'Unix time at which the log that has waited longest had all its sealed segments checked; 0 where one never had.',
+  }),
+  millrace_damaged_ranges_found_total: counter({
+    unit: 'ranges',
+    labels: ['topic'],
+    doc: 'Damaged parts of logs that checking has brought to light, a line in the log each.',
+  }),
+  millrace_scrub_failures_total: counter({
+    unit: 'failures',
+    labels: ['topic'],
+    doc: 'Sealed segments that the disk would not let be read to be checked.',
+  }),
   kafka_brokers: gauge({ unit: 'brokers', doc: 'Always 1.' }),
   kafka_topic_partitions: gauge({ unit: 'partitions', labels: ['topic'], doc: 'Partitions of a topic.' }),
   kafka_topic_partition_current_offset: gauge({

@@ -5,7 +5,7 @@ import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { KafkaError } from '../base/kafka-error.js';
 import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
-import type { DamagedRange } from '../base/segment-check.js';
+import { type DamagedRange, NEVER_SCRUBBED, type ScrubProgress } from '../base/segment-check.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { CompactionSettings } from '../config/broker-config.js';
@@ -48,6 +48,7 @@ export interface LogProgress {
   readonly flushedEndOffset: Offset;
   readonly logStartOffset: Offset;
   readonly firstDirtyOffset: Offset;
+  readonly scrub: ScrubProgress;
 }
 
 export interface PartitionClientOptions {
@@ -59,6 +60,8 @@ export interface PartitionClientOptions {
   readonly retentionCheckMs: number;
   /** null: nothing is compacted. */
   readonly compaction: CompactionSettings | null;
+  /** How often everything sealed is checked; 0: never. */
+  readonly scrubIntervalMs: number;
   /** `log.budget.bytes`: null to decide at the first start, 0 for none. */
   readonly budgetBytes: number | null;
   readonly clock: Clock;
@@ -171,7 +174,11 @@ export class PartitionClient implements Partitions {
         ask: (entry, request) => this.ask(entry, request),
         checkpoint: (entry) => this.checkpointHome(entry),
       });
-    this.scrubber = new Scrubber({ sideJobs, ask: (entry, request) => this.ask(entry, request) });
+    this.scrubber = new Scrubber({
+      ...{ intervalMs: options.scrubIntervalMs, clock, logger, metrics, sideJobs },
+      entries: () => this.pool.entries(),
+      ask: (entry, request) => this.ask(entry, request),
+    });
   }
 
   /** True while a ring is full, or too much waits for the side-job pool: sockets should be left unread until `onRelieved` calls back. */
@@ -195,8 +202,9 @@ export class PartitionClient implements Partitions {
     for (const listener of [...entry.listeners]) listener();
   }
 
-  /** Looks after the disks from now on; to be called when the logs are open. */
-  watchBudgets(): void {
+  /** Looks after the disks, and what lies on them, from now on; to be called when the logs are open. */
+  watchDisks(): void {
+    if (this.options.scrubIntervalMs > 0) this.scrubber.begin();
     this.options.metrics.collect(this.budgets.collect);
     for (const directory of this.options.directories.all) if (directory.claimed !== null) this.budgets.watch(directory);
   }
@@ -249,6 +257,11 @@ export class PartitionClient implements Partitions {
       leaderEpoch: this.leaderEpoch,
       ...(this.openedOnce.has(name) ? { clean: home.leftBy(topic, index).clean } : home.leftBy(topic, index)),
     };
+    // What is made only now has nothing that lay unchecked.
+    const isNew = this.openedOnce.has(name) || !home.held(name);
+    entry.scrub = isNew
+      ? { throughMs: this.options.clock.nowMs(), downTo: -1 }
+      : (home.scrubOf(topic, index) ?? NEVER_SCRUBBED);
     this.openedOnce.add(name);
     const reply = await this.pool.seatEntry(entry);
     if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
@@ -535,13 +548,13 @@ export class PartitionClient implements Partitions {
   /** For the next start: where the logs of a folder stand. */
   *progress(directory: LogDirectory): IterableIterator<LogProgress> {
     for (const entry of this.pool.entries()) {
-      const { topic, index, spec, state, home } = entry;
+      const { topic, index, spec, state, home, scrub } = entry;
       if (state === 'removed' || home !== directory) continue;
       // The row of a log that is not open says where it stood: what was flushed, and what was deleted, stays so.
       const row = this.watermarks(entry);
       const flushedEndOffset = Math.max(spec.recoveryPoint, row.flushedEndOffset);
       const logStartOffset = Math.max(spec.logStartOffset, row.logStartOffset);
-      yield { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset: spec.firstDirtyOffset };
+      yield { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset: spec.firstDirtyOffset, scrub };
     }
   }
 

@@ -1,5 +1,6 @@
 /** One partition on the main thread: its handle, who waits for it, and where its recent readers stand. */
 import type { FileRecords } from '../base/file-slice.js';
+import { NEVER_SCRUBBED, type ScrubProgress } from '../base/segment-check.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
 import type { LogDirectory } from '../log/log-directories.js';
@@ -36,6 +37,8 @@ export class PartitionEntry implements PartitionHandle {
   readonly listeners = new Set<() => void>();
   /** Settled when the partition was online for the first time, or could not be opened. */
   opened: Promise<void> = Promise.resolve();
+  /** How far its sealed segments have been checked. */
+  scrub: ScrubProgress = NEVER_SCRUBBED;
   /** Batches that were refused before they came to the shard, as the disk was full; null while nobody has to wait for one. */
   refused: RefusedBatches | null = null;
   /** What the shard's present thread answers, or has answered, to being asked to open it. */

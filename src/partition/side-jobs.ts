@@ -37,11 +37,13 @@ export interface SideJobs {
 /** What the pool's threads are for, beside short jobs. */
 export interface SideJobThreads {
   readonly compacting: number;
+  /** What nobody waits for. */
+  readonly checking: number;
   /** For batches that cannot be stored as they were sent. */
   readonly preparing: number;
 }
 
-/** Beside those that compact or prepare batches, which are at it for long. */
+/** Beside those that compact, check or prepare batches, which are at it for long. */
 const SHORT_JOB_THREADS = 2;
 
 export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logger): SideJobs {
@@ -49,7 +51,7 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logg
   let pool: Promise<Piscina> | null = null;
   const open = async (): Promise<Piscina> => {
     const { Piscina } = await import('piscina');
-    const maxThreads = SHORT_JOB_THREADS + threads.compacting + threads.preparing;
+    const maxThreads = SHORT_JOB_THREADS + threads.compacting + threads.checking + threads.preparing;
     return new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
   };
   /** `what` null: a failure is an answer like any other. */

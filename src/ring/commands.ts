@@ -79,8 +79,10 @@ export type ShardRequest =
   | { readonly kind: 'endCompaction'; readonly firstDirtyOffset: Offset }
   /** What is to be checked to know about `offset`. */
   | { readonly kind: 'planCheck'; readonly offset: Offset }
-  /** Every byte of a segment was checked; answered with all that is damaged in it. */
-  | { readonly kind: 'endCheck'; readonly segmentBase: Offset; readonly damaged: readonly DamagedRange[] }
+  /** As above, of the newest sealed segment that begins below `offset`, if there is one. */
+  | { readonly kind: 'planScrub'; readonly offset: Offset }
+  /** Every byte of a segment was checked, or (null) the check was given up; no answer where it is not the log's any more. */
+  | { readonly kind: 'endCheck'; readonly segmentBase: Offset; readonly damaged: readonly DamagedRange[] | null }
   /** A page of the watermark board waits on the shard's message port. */
   | { readonly kind: 'boardPage' }
   /** Make everything durable, write what a quick start needs, close all files, and end. */

@@ -10,7 +10,7 @@ import type { CompactionNeed, CompactionPlan } from '../base/compaction-plan.js'
 import type { ErrorName } from '../base/error-code.js';
 import type { FileSlice } from '../base/file-slice.js';
 import type { RecordError } from '../base/record-error.js';
-import type { DamagedRange, SegmentCheck } from '../base/segment-check.js';
+import type { CheckedSegment, SegmentCheck } from '../base/segment-check.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { RingConsumer, RingProducer } from './spsc-ring.js';
 
@@ -85,7 +85,7 @@ export interface ShardReply {
   readonly needs?: readonly CompactionNeed[];
   readonly plan?: CompactionPlan;
   readonly check?: SegmentCheck;
-  readonly damaged?: readonly DamagedRange[];
+  readonly checked?: CheckedSegment;
   readonly producers?: readonly ActiveProducer[];
   /** Paths that were renamed out of the way, to be unlinked outside of the shard. */
   readonly garbage?: readonly string[];

@@ -432,9 +432,14 @@ export class Shard {
           return { error: 'NONE', check: log.checks.plan(request.offset) ?? undefined };
         });
         break;
+      case 'planScrub':
+        this.replyBetweenTurns(requestId, slot, (log) => {
+          return { error: 'NONE', check: log.checks.planSealed(request.offset) ?? undefined };
+        });
+        break;
       case 'endCheck':
         this.replyBetweenTurns(requestId, slot, (log) => {
-          return { error: 'NONE', damaged: log.checks.end(request.segmentBase, request.damaged) };
+          return { error: 'NONE', checked: log.checks.end(request.segmentBase, request.damaged) ?? undefined };
         });
         break;
       case 'reconfigure':

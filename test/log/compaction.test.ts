@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CompactedSegment } from '../../src/base/compaction-plan.js';
 import type { LogConfig } from '../../src/config/log-config.js';
 import { emptyOutcome } from '../../src/log/append-outcome.js';
 import { Compaction } from '../../src/log/compaction.js';
 import { CompactionError } from '../../src/log/compaction-error.js';
+import { runCompaction } from '../../src/log/compaction-run.js';
 import type { PartitionLog } from '../../src/log/partition-log.js';
 import { encodeBatch, iterateBatches } from '../../src/record/record.js';
 import {
@@ -222,6 +224,41 @@ describe('a compacted log', () => {
     }
     assert.ok(rounds > 10, `${rounds} rounds`);
     assert.equal(read(files, log), keys.map((key, at) => `${52 + at}:${key}3`).join(' '));
+  });
+
+  it('keeps to its bytes per second, and stops where it is told', () => {
+    const files = new FakeFileSystem();
+    const log = logOf(
+      files,
+      Array.from({ length: 80 }, (_, at) => `${'abc'[at % 3]}${'v'.repeat(90_000)}`),
+    );
+    const bytes = log.sizeBytes;
+    const clock = new FakeClock();
+    const plan = log.compaction.plan(NOW_MS) ?? assert.fail('there is something to do');
+    const job = { plan, memory: AMPLE_MEMORY, bytesPerSecondMax: 1_000_000 };
+    let generation = 100;
+    const host = {
+      ask: (segment: CompactedSegment) => log.compaction.swap(segment, ++generation) !== null,
+      pause: (ms: number) => clock.advance(ms),
+      stopped: false,
+    };
+    const outcome = runCompaction(files, clock, job, host) ?? assert.fail('nobody stopped it');
+    // All is read twice, and what is left is written.
+    const movedBytes = 2 * bytes + outcome.bytesAfter;
+    const dueMs = movedBytes / 1000;
+    assert.ok(Math.abs(clock.monotonicMs() - dueMs) < 0.2 * dueMs, `${clock.monotonicMs()} ms for ${movedBytes} bytes`);
+    log.compaction.end(outcome.firstDirtyOffset);
+    for (let i = 0; i < 10; i++) put(log, `a${'w'.repeat(90_000)}`);
+    log.roll();
+    flush(files, log);
+    const again = { ...job, plan: log.compaction.plan(NOW_MS) ?? assert.fail('there is something to do again') };
+    const before = read(files, log);
+    assert.equal(runCompaction(files, clock, again, { ...host, stopped: true }), null);
+    assert.equal(read(files, log), before);
+    assert.deepEqual(
+      files.paths().filter((path) => path.endsWith('.cleaned')),
+      [],
+    );
   });
 
   it('keeps what tells a batch that is sent twice, also where everything else that knew it is lost', () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FlushMode } from '../../src/config/log-config.js';
+import { DAMAGE_FILE } from '../../src/log/damage-record.js';
 import { fc } from '../property.js';
 import { FakeFileSystem } from './fake-file-system.js';
 import { append, DIRECTORY, flush, openLog, readAll } from './testbed.js';
@@ -102,6 +103,29 @@ describe('damage in the middle', () => {
     const { got, refused } = values(files, { clean: true });
     assert.equal(got.length, 14);
     assert.deepEqual(refused, [6, 7]);
+  });
+
+  it('is found again where the list of it is spoilt, and stops no start', () => {
+    const { files, starts } = built(8);
+    const bytes = files.content(LOG);
+    bytes[starts[3] + 70] ^= 0x55;
+    files.setContent(LOG, bytes);
+    openLog(files, { config }).close();
+    const path = `${DIRECTORY}/${DAMAGE_FILE}`;
+    const list = files.content(path);
+    assert.ok(list.length > 0);
+    const spoilt = Array.from({ length: list.length }, (_, at) => {
+      const flipped = Buffer.from(list);
+      flipped[at] ^= 1 << (at % 8);
+      return at % 2 === 0 ? flipped : list.subarray(0, at);
+    });
+    for (const content of [...spoilt, Buffer.alloc(0), Buffer.alloc(list.length), Buffer.concat([list, list])]) {
+      const copy = files.snapshot();
+      copy.setContent(path, content);
+      const { got, refused } = values(copy, { clean: true });
+      assert.equal(got.length, 14);
+      assert.deepEqual(refused, [6, 7]);
+    }
   });
 
   it('that comes to light after a clean start is found at the first touch, with nothing around it lost', () => {

@@ -284,13 +284,19 @@ export class FakeFileSystem implements FileSystem {
     if (durable) this.fsyncDirectory(dirname(path));
   }
 
-  dropCache(fd: number, position: number): void {
+  isCached(fd: number): boolean {
+    this.file(fd);
+    return true;
+  }
+
+  dropCache(fd: number, position: number, length = Number.POSITIVE_INFINITY): void {
     const { inode } = this.file(fd);
     const onDisk = inode.pending.reduce(changed, Buffer.from(inode.durable));
     // The kernel still knows how long the file was; what was never stored of it reads as zeros.
     const seen = Buffer.alloc(inode.content.length);
     onDisk.copy(seen);
     inode.content.copy(seen, 0, 0, position);
+    if (position + length < seen.length) inode.content.copy(seen, position + length, position + length);
     inode.content = seen;
   }
 

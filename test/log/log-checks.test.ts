@@ -9,7 +9,7 @@ import { FakeFileSystem } from './fake-file-system.js';
 import { append, compact, DIRECTORY, flush, openLog, readAll } from './testbed.js';
 
 const config = { segmentBytesMax: 2000, preparedBytesMax: 0 };
-const AT_ONCE = { bytesPerSecondMax: Number.POSITIVE_INFINITY, coreShareMax: 1 };
+const AT_ONCE = { bytesPerSecondMax: Number.POSITIVE_INFINITY, coreShareMax: 1, sparesCache: false };
 const host = { pause: () => assert.fail('nobody slows it down'), stopped: false };
 
 function built(batches = 40): { files: FakeFileSystem; log: PartitionLog } {
@@ -37,7 +37,7 @@ function plan(log: PartitionLog, offset: number): SegmentCheck {
 function checked(files: FakeFileSystem, log: PartitionLog, offset: number) {
   const check = plan(log, offset);
   const found = checkSegment(files, new FakeClock(), check, AT_ONCE, host) ?? assert.fail('it was stopped');
-  return log.checks.end(check.segmentBase, found);
+  return (log.checks.end(check.segmentBase, found) ?? assert.fail('it is gone')).damaged;
 }
 
 test('damage that only a checksum tells is refused once a check has found it, and all around it is served', () => {
@@ -73,11 +73,11 @@ test("what is found in a segment that is not the log's any more says nothing", (
   const check = plan(log, 0);
   const damaged = [{ position: 0, endPosition: 100, startOffset: 0, endOffset: 1 }];
   log.deleteRecordsBefore(log.segments[1].baseOffset);
-  assert.deepEqual(log.checks.end(check.segmentBase, damaged), []);
+  assert.equal(log.checks.end(check.segmentBase, damaged), null);
   const first = log.segments[0];
   const second = plan(log, first.baseOffset);
   assert.notEqual(compact(files, log), null);
-  assert.deepEqual(log.checks.end(second.segmentBase, damaged), []);
+  assert.equal(log.checks.end(second.segmentBase, damaged), null);
   assert.deepEqual(readAll(files, log).refused, []);
 });
 
@@ -108,22 +108,16 @@ test('a check keeps to its share of a core and to its bytes, and ends when told'
     if (operation === 'read') clock.advance(2);
   };
   const beganMs = clock.monotonicMs();
-  const found = checkSegment(
-    files,
-    clock,
-    check,
-    { bytesPerSecondMax: Number.POSITIVE_INFINITY, coreShareMax: 0.05 },
-    slow,
-  );
+  const found = checkSegment(files, clock, check, { ...AT_ONCE, coreShareMax: 0.05 }, slow);
   assert.equal(found?.length, 1, 'what is no batch is damaged');
   const pausedMs = pauses.reduce((sum, ms) => sum + ms, 0);
   const workedMs = clock.monotonicMs() - beganMs - pausedMs;
   assert.ok(pausedMs / workedMs > 15, `${pausedMs} ms of rest for ${workedMs} ms of work`);
   pauses.length = 0;
-  checkSegment(files, clock, check, { bytesPerSecondMax: 1024 * 1024, coreShareMax: 1 }, slow);
+  checkSegment(files, clock, check, { ...AT_ONCE, bytesPerSecondMax: 1024 * 1024 }, slow);
   assert.ok(Math.abs(pauses.reduce((sum, ms) => sum + ms, 0) - 3500) < 700, `${pauses}`);
   stopped = true;
-  assert.equal(checkSegment(files, clock, check, { bytesPerSecondMax: 1, coreShareMax: 1 }, slow), null);
+  assert.equal(checkSegment(files, clock, check, { ...AT_ONCE, bytesPerSecondMax: 1 }, slow), null);
   assert.equal(files.openDescriptors, openBefore, 'whether it ends by itself or is stopped, the file is let go of');
 });
 
@@ -141,4 +135,38 @@ test('of very many damaged ranges the last become one', () => {
   assert.equal(ranges.length, 1000);
   assert.equal(ranges.at(-1)?.endOffset, 3999);
   assert.equal(readAll(files, log).records.length, 1000);
+});
+
+test('a check leaves in the page cache what was there, and nothing else', () => {
+  const files = new FakeFileSystem();
+  const log = openLog(files, { config: { ...config, segmentBytesMax: 100_000_000 } });
+  for (let i = 0; i < 9; i++) append(log, { values: ['v'.repeat(1_000_000)] });
+  flush(files, log);
+  const block = 2 * 1024 * 1024;
+  const dropped: [number, number | undefined][] = [];
+  let readUpTo = 0;
+  const { read } = files;
+  files.read = (...args) => {
+    const got = read.apply(files, args);
+    readUpTo = Math.max(readUpTo, args[4] + got);
+    return got;
+  };
+  files.isCached = (_fd?: number, position = 0) => {
+    assert.equal(readUpTo, 0, 'who has read cannot tell what was there before');
+    return position === block;
+  };
+  files.dropCache = (_fd, position, length) => {
+    assert.ok(readUpTo >= Math.min(position + block, check.bytes));
+    dropped.push([position, length]);
+  };
+  const check = plan(log, 0);
+  const found = checkSegment(files, new FakeClock(), check, { ...AT_ONCE, sparesCache: true }, host);
+  assert.deepEqual(found, []);
+  assert.deepEqual(
+    dropped,
+    [0, 2 * block, 3 * block, 4 * block].map((position) => [position, block]),
+  );
+  dropped.length = 0;
+  checkSegment(files, new FakeClock(), check, AT_ONCE, host);
+  assert.deepEqual(dropped, []);
 });

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspectLog, type LogInspection } from '../../src/log/log-inspection.js';
 import { ACCEPTED_FILE, acceptLosses } from '../../src/log/log-repair.js';
+import { MAGIC } from '../../src/record/batch-layout.js';
+import { fc } from '../property.js';
 import { type FakeFileSystem, FakeFileSystem as Files, PowerCut } from './fake-file-system.js';
 import { append, DIRECTORY, flush, openLog, readAll } from './testbed.js';
 
@@ -162,4 +164,26 @@ test('a cache that is wrong is told, and is no loss', () => {
   const { lost, harmless } = inspected(files);
   assert.deepEqual(lost, []);
   assert.deepEqual(harmless.map(({ path }) => path).sort(), [index, `${DIRECTORY}/leader-epoch-checkpoint`].sort());
+});
+
+test('a bit that flips anywhere behind the length of a batch is told, as is whose offsets it takes', () => {
+  const { files, bases } = built();
+  fc.assert(
+    fc.property(fc.nat(bases.length - 1), fc.nat(), fc.nat(7), (segment, at, bit) => {
+      const copy = files.snapshot();
+      const path = pathAt(bases[segment]);
+      const bytes = copy.content(path);
+      const batches = (bases[segment + 1] ?? COUNT) - bases[segment];
+      const size = bytes.length / batches;
+      const batch = at % batches;
+      // In front of its magic number lie what a broker stamps: the base offset, the leader epoch, and between them the length.
+      const position = batch * size + MAGIC + (at % (size - MAGIC));
+      bytes[position] ^= 1 << bit;
+      copy.setContent(path, bytes);
+      const lost = lostIn(copy);
+      const offset = bases[segment] + batch;
+      assert.deepEqual(lost, [['damaged', offset, offset + 1]], `byte ${position} of ${path}`);
+    }),
+    { numRuns: 300 },
+  );
 });

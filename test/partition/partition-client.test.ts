@@ -29,6 +29,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
     openFilesMax: 10,
     retentionCheckMs: 1e9,
     compaction: null,
+    scrubIntervalMs: 0,
     budgetBytes: 0,
     clock: systemClock,
     logger: silentLogger,

@@ -143,6 +143,42 @@ describe('the batch validator', () => {
     });
   }
 
+  it('checks in each mode what that promises: what the log rests on, and keys where it is compacted, always', () => {
+    const old = () => dated(NOW_MS - 11);
+    const keyless = () => encodeBatch({ records: [{ value: Buffer.from('v'), timestampMs: NOW_MS }] });
+    const lying = () =>
+      withBytes((batch) => {
+        batch[layout.RECORDS] = 0x7f;
+      });
+    const cases: [string, () => Buffer, Partial<PreparationRules>, boolean[]][] = [
+      // Whether it is refused with: off, header, records.
+      ['a good batch', good, {}, [false, false, false]],
+      ['a flipped bit', () => flipped(good(), 70), {}, [true, true, true]],
+      [
+        'a wrong count',
+        () => withBytes((batch) => batch.writeInt32BE(3, layout.RECORDS_COUNT)),
+        {},
+        [true, true, true],
+      ],
+      ['an old timestamp', old, { timestampBeforeMaxMs: 10 }, [false, true, true]],
+      ['a record that is none', lying, {}, [false, false, true]],
+      ['no key', keyless, {}, [false, false, false]],
+      ['no key where it is compacted', keyless, { compacted: true }, [true, true, true]],
+      ['a record that is none where it is compacted', lying, { compacted: true }, [true, true, true]],
+      ...codecs.map((compression): [string, () => Buffer, Partial<PreparationRules>, boolean[]] => [
+        `no key under ${compression} where it is compacted`,
+        () => encodeBatch({ records: [{ value: Buffer.from('v'), timestampMs: NOW_MS }], compression }),
+        { compacted: true },
+        [true, true, true],
+      ]),
+    ];
+    for (const [what, batch, changed, refusals] of cases) {
+      const modes = ['off', 'header', 'records'] as const;
+      const found = modes.map((validation) => judge(batch(), { ...changed, validation }) !== 'NONE');
+      assert.deepEqual(found, refusals, what);
+    }
+  });
+
   it('looks at every byte of every record where it is told to, and only there', () => {
     const last = good().length - 1;
     for (let at = layout.RECORDS; at <= last; at++) {

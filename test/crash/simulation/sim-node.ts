@@ -3,6 +3,7 @@
  * thread does with them: opens logs, hears notices, runs side jobs, saves checkpoints, starts after a crash. Test process.
  */
 import assert from 'node:assert/strict';
+import { NEVER_SCRUBBED } from '../../../src/base/segment-check.js';
 import type { LogConfig } from '../../../src/config/log-config.js';
 import {
   LOG_START_FILE,
@@ -587,6 +588,7 @@ export class SimNode {
           flushedEndOffset: state === 'online' ? row.flushedEndOffset : spec.recoveryPoint,
           logStartOffset: Math.max(spec.logStartOffset, row.logStartOffset),
           firstDirtyOffset: spec.firstDirtyOffset,
+          scrub: NEVER_SCRUBBED,
         };
       });
   }
