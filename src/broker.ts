@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { assert } from './base/assert.js';
 import { type Clock, systemClock } from './base/clock.js';
+import type { Congestion } from './base/congestion.js';
 import { type Logger, silentLogger } from './base/logger.js';
 import { releaseVersion } from './base/release.js';
 import { TimerWheel } from './base/timer-wheel.js';
@@ -77,7 +78,7 @@ interface Running {
 }
 
 /** Stands behind the sockets until there is a broker: nothing is read from them, so that early requests wait at the client's end. */
-class Gate implements Backpressure {
+class Gate implements Backpressure, Congestion {
   private target: Dispatch | null = null;
   private partitions: PartitionClient | null = null;
   private readonly waiting: (() => void)[] = [];
@@ -87,13 +88,17 @@ class Gate implements Backpressure {
     return this.target(buffer, start, end, asker);
   };
 
-  get congested(): boolean {
-    return this.partitions === null || this.partitions.congested;
+  get congestion(): Congestion | null {
+    return this.partitions === null ? this : this.partitions.congestion;
   }
 
+  takeFilled(): Congestion | null {
+    return this.partitions === null ? null : this.partitions.takeFilled();
+  }
+
+  /** When it is opened. */
   onRelieved(listener: () => void): void {
-    if (this.partitions === null) this.waiting.push(listener);
-    else this.partitions.onRelieved(listener);
+    this.waiting.push(listener);
   }
 
   open(dispatch: Dispatch, partitions: PartitionClient): void {

@@ -66,6 +66,11 @@ export const instruments = {
     doc: 'How long the disk took for one group commit.',
     bounds: FLUSH_BOUNDS_SECONDS,
   }),
+  millrace_shard_stalls_total: counter({
+    unit: 'stalls',
+    labels: ['shard', 'trouble'],
+    doc: 'Times that a shard stood still for a second: for its disk (slow disk), or for whoever holds its thread (frozen shard).',
+  }),
   millrace_shard_deaths_total: counter({
     unit: 'deaths',
     labels: ['shard'],

@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
+import type { Congestion } from '../base/congestion.js';
 import { Later } from '../base/later.js';
 import type { Logger } from '../base/logger.js';
 import { KiB, MiB } from '../base/units.js';
@@ -34,8 +35,8 @@ export interface ConnectionShare extends PipeShare {
   readonly limits: Limits;
   /** Calls `connection.flushReady` at the end of this turn, together with the others'. */
   flushSoon(connection: Connection): void;
-  /** Calls `connection.onRelieved` when there is room behind the sockets again. */
-  holdUntilRelieved(connection: Connection): void;
+  /** Calls `connection.onRelieved` when there is room again. */
+  holdUntilRelieved(connection: Connection, congestion: Congestion): void;
   onClosed(connection: Connection): void;
 }
 
@@ -269,14 +270,16 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
       while (this.#paused === 0) {
         const stop = frameEnd(buffer, at, end, share.limits.frameBytesMax);
         if (stop === -1) break;
-        if (share.backpressure.congested) {
-          share.holdUntilRelieved(this);
-          this.#pause(CONGESTED);
+        const { congestion } = share.backpressure;
+        if (congestion !== null) {
+          this.#hold(congestion);
           break;
         }
         if (stop - at > this.#trustedBytes) this.#trustedBytes = Math.min(stop - at, TRUSTED_BYTES_MAX);
         this.#ask(buffer, at + FRAME_PREFIX_BYTES, stop);
         at = stop;
+        const filled = share.backpressure.takeFilled();
+        if (filled !== null) this.#hold(filled);
         if (this.#isFull()) this.#pause(TOO_MUCH_OUT);
       }
     } catch (error) {
@@ -284,6 +287,11 @@ export class Connection implements Asker, Origin, Grower, PipeOwner {
     }
     this.#consuming = false;
     return at;
+  }
+
+  #hold(congestion: Congestion): void {
+    this.share.holdUntilRelieved(this, congestion);
+    this.#pause(CONGESTED);
   }
 
   #ask(buffer: Buffer, start: number, end: number): void {

@@ -1,6 +1,7 @@
 /** Listens, takes connections in within limits, watches their time, and lets them go at shut-down. Main thread. */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Clock, TimerHandle } from '../base/clock.js';
+import type { Congestion } from '../base/congestion.js';
 import { available, missing, setSendBuffer } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
 import { KiB, MiB } from '../base/units.js';
@@ -96,8 +97,8 @@ export class Server {
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   #toFlush: Connection[] = [];
-  readonly #held = new Set<Connection>();
-  #waitsForRelief = false;
+  /** Connections that are not read, by what they wait for. */
+  readonly #held = new Map<Congestion, Set<Connection>>();
   #sweep: TimerHandle | null = null;
   #lastConnectionId = 0;
   #refusedSinceSweep = 0;
@@ -120,7 +121,7 @@ export class Server {
       logger: options.logger,
       limits: this.#limits,
       flushSoon: (connection) => this.#flushSoon(connection),
-      holdUntilRelieved: (connection) => this.#holdUntilRelieved(connection),
+      holdUntilRelieved: (connection, congestion) => this.#holdUntilRelieved(connection, congestion),
       onClosed: (connection) => this.#onClosed(connection),
     };
   }
@@ -227,7 +228,7 @@ export class Server {
 
   #onClosed(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
-    this.#held.delete(connection);
+    for (const held of this.#held.values()) held.delete(connection);
     const left = (this.#perAddress.get(connection.clientHost) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(connection.clientHost, left);
     else this.#perAddress.delete(connection.clientHost);
@@ -245,15 +246,17 @@ export class Server {
     for (const connection of connections) connection.flushReady();
   };
 
-  #holdUntilRelieved(connection: Connection): void {
-    this.#held.add(connection);
-    if (this.#waitsForRelief) return;
-    this.#waitsForRelief = true;
-    this.#options.backpressure.onRelieved(() => {
-      this.#waitsForRelief = false;
-      const held = [...this.#held];
-      this.#held.clear();
-      for (const one of held) one.onRelieved();
+  #holdUntilRelieved(connection: Connection, congestion: Congestion): void {
+    const held = this.#held.get(congestion);
+    if (held !== undefined) {
+      held.add(connection);
+      return;
+    }
+    const waiting = new Set([connection]);
+    this.#held.set(congestion, waiting);
+    congestion.onRelieved(() => {
+      this.#held.delete(congestion);
+      for (const one of [...waiting]) one.onRelieved();
     });
   }
 

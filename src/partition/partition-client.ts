@@ -1,5 +1,7 @@
 /** Partitions as the main thread uses them: appends into rings, readings of the board, file ranges for readers. */
+
 import type { Clock } from '../base/clock.js';
+import type { Congestion } from '../base/congestion.js';
 import type { ErrorName } from '../base/error-code.js';
 import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { KafkaError } from '../base/kafka-error.js';
@@ -38,6 +40,7 @@ import { Preparations } from './preparations.js';
 import { Scrubber } from './scrubber.js';
 import type { SegmentFiles } from './segment-files.js';
 import { segmentPath } from './segment-path.js';
+import type { ShardLink } from './shard-link.js';
 import { ShardPool } from './shard-pool.js';
 import type { SideJobs } from './side-jobs.js';
 
@@ -80,6 +83,8 @@ const refusedFull: AppendResult = {
   logStartOffset: -1,
 };
 
+const refusedCrowded: AppendResult = { ...refusedFull, message: 'more is being produced than the disk takes; retry' };
+
 /** What is deleted on a full disk is gone within moments. */
 const CHECKPOINT_TRIES = 4;
 const CHECKPOINT_AGAIN_MS = 250;
@@ -91,7 +96,7 @@ export class PartitionClient implements Partitions {
   private readonly pool: ShardPool;
   private readonly preparations: Preparations;
   private readonly row: WatermarkRow = emptyRow();
-  private readonly relievedListeners: (() => void)[] = [];
+  private filled: ShardLink | null = null;
   /** Names of partitions that were opened: what the earlier run knew of them is not said of the next topic of that name. */
   private readonly openedOnce = new Set<string>();
   /** Those whose folder of log.dirs is not there. */
@@ -141,7 +146,6 @@ export class PartitionClient implements Partitions {
       onFull: ({ home }) => {
         if (typeof home !== 'string') this.budgets.onFull(home);
       },
-      onDrained: () => this.relieve(),
       onFatal: options.onFatal,
     });
     this.lingering = new LingeringFiles(options.clock, (paths) => {
@@ -163,7 +167,6 @@ export class PartitionClient implements Partitions {
       threads: options.shards,
       prepare: (job) => options.sideJobs.prepare(job),
       append: (entry, batch, done) => this.pool.link(entry.shard).append(entry.slot, true, batch, done),
-      onRelieved: () => this.relieve(),
     });
     const { compaction: settings, clock, logger, metrics, sideJobs, segmentFiles } = options;
     this.compactor =
@@ -181,19 +184,16 @@ export class PartitionClient implements Partitions {
     });
   }
 
-  /** True while a ring is full, or too much waits for the side-job pool: sockets should be left unread until `onRelieved` calls back. */
-  get congested(): boolean {
-    return this.pool.congested || this.preparations.congested;
+  /** What keeps every socket from being read: too much waits for the side-job pool, which all shards share. */
+  get congestion(): Congestion | null {
+    return this.preparations.congested ? this.preparations : null;
   }
 
-  /** Calls `listener` once, when there is room again. */
-  onRelieved(listener: () => void): void {
-    this.relievedListeners.push(listener);
-  }
-
-  private relieve(): void {
-    if (this.relievedListeners.length === 0 || this.congested) return;
-    for (const listener of this.relievedListeners.splice(0)) listener();
+  /** The full ring that a batch of a client's met since this was last asked, null where there was none. */
+  takeFilled(): Congestion | null {
+    const { filled } = this;
+    this.filled = null;
+    return filled;
   }
 
   private tell(entry: PartitionEntry): void {
@@ -329,14 +329,16 @@ export class PartitionClient implements Partitions {
       done({ error: 'KAFKA_STORAGE_ERROR', message: home, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 });
       return;
     }
-    if (fromClient && refuses(home, handle as PartitionEntry, batch)) {
-      done(refusedFull);
+    const link = this.pool.link(handle.shard);
+    if (fromClient && refuses(home, handle as PartitionEntry, batch, link)) {
+      done(home.refuses ? refusedFull : refusedCrowded);
       return;
     }
     handle.traffic.appendedBytes += batch.length;
     home.appendedBytes += batch.length;
     if (fromClient && this.preparations.takes(handle as PartitionEntry, batch, done)) return;
-    this.pool.link(handle.shard).append(handle.slot, fromClient, batch, done);
+    link.append(handle.slot, fromClient, batch, done);
+    if (fromClient && link.congested) this.filled = link;
   }
 
   watermarks(handle: PartitionHandle): Watermarks {
@@ -620,9 +622,9 @@ function unavailable(entry: PartitionEntry): ErrorName {
   return entry.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
 }
 
-/** Whether the disk is full for this batch, or was for one that its producer sent before and has not sent again. */
-function refuses(home: LogDirectory, entry: PartitionEntry, batch: Uint8Array): boolean {
-  if (home.refuses) {
+/** Whether there is no room for this batch, or was none for one that its producer sent before and has not sent again. */
+function refuses(home: LogDirectory, entry: PartitionEntry, batch: Uint8Array, link: ShardLink): boolean {
+  if (home.refuses || !link.mayTake(batch.length)) {
     entry.refused ??= new RefusedBatches();
     entry.refused.note(batch, 0);
     return true;

@@ -10,7 +10,9 @@
  *
  * Slabs are shared memory and used again: what crosses the threads are verdicts, and batches only where they have grown.
  */
+
 import type { Clock } from '../base/clock.js';
+import type { Congestion } from '../base/congestion.js';
 import type { Logger } from '../base/logger.js';
 import {
   failedPreparation,
@@ -38,8 +40,6 @@ export interface PreparationParts {
   readonly threads: number;
   readonly prepare: (job: PreparationJob) => Promise<PreparationOutcome[]>;
   readonly append: (entry: PartitionEntry, batch: Uint8Array, done: AppendDone) => void;
-  /** Less waits than before. */
-  readonly onRelieved: () => void;
 }
 
 interface Waiting {
@@ -54,7 +54,7 @@ interface Turn {
   readonly items: readonly Waiting[];
 }
 
-export class Preparations {
+export class Preparations implements Congestion {
   /** Of all partitions of which anything waits or is under way. */
   private readonly queues = new Map<PartitionEntry, Waiting[]>();
   /** Those of which nothing is under way, in the order of their turns. */
@@ -68,6 +68,7 @@ export class Preparations {
   private begunBytes = 0;
   private held = false;
   private closing = false;
+  private readonly relievedListeners: (() => void)[] = [];
   private onIdle: (() => void) | null = null;
 
   constructor(private readonly parts: PreparationParts) {}
@@ -75,6 +76,11 @@ export class Preparations {
   /** True while so much waits that no more should be read from sockets. */
   get congested(): boolean {
     return this.held;
+  }
+
+  /** Calls `listener` once, when that is over. */
+  onRelieved(listener: () => void): void {
+    this.relievedListeners.push(listener);
   }
 
   /** False where nothing keeps the batch from its shard. Else it is copied, and `done` called once, later or at once. */
@@ -202,7 +208,7 @@ export class Preparations {
     this.begunBytes -= sent.length;
     if (this.held && this.waitingBytes <= WAITING_BYTES_HELD / 2) {
       this.held = false;
-      this.parts.onRelieved();
+      for (const listener of this.relievedListeners.splice(0)) listener();
     }
     const { error, message, recordErrors } = outcome;
     if (error === 'UNKNOWN_SERVER_ERROR') {

@@ -1,6 +1,7 @@
 /** One incarnation of a shard as the main thread sees it: its thread, its two rings, and the requests under way. */
 import { Worker } from 'node:worker_threads';
 import fastq from 'fastq';
+import type { Congestion } from '../base/congestion.js';
 import type { ErrorName } from '../base/error-code.js';
 import { errorName } from '../base/error-code.js';
 import type { Offset } from '../base/units.js';
@@ -43,13 +44,11 @@ interface Waiting {
 export interface ShardLinkEvents {
   progress(slot: number): void;
   notice(notice: ShardNotice): void;
-  /** All completions that were there have been handed out. */
-  drained(): void;
   /** The thread ended without having been asked to. */
   died(reason: string): void;
 }
 
-export class ShardLink {
+export class ShardLink implements Congestion {
   private readonly commands: RingProducer;
   private readonly completions: RingConsumer;
   private readonly worker: Worker;
@@ -65,6 +64,7 @@ export class ShardLink {
   private failure: Error | null = null;
   private overflowBytes = 0;
   private retryOverflow: (() => void) | null = null;
+  private readonly relievedListeners: (() => void)[] = [];
   /** FIFO of what found the ring full. fastq keeps the order, one at a time; it has no bound of its own, ours is in bytes. */
   private readonly overflow = fastq<unknown, Waiting>((waiting, done) => this.tryWaiting(waiting, done), 1);
 
@@ -90,9 +90,29 @@ export class ShardLink {
     this.listen();
   }
 
-  /** True while commands wait for room in the ring: no more should be read from sockets. */
+  /** True while commands wait for room in the ring: who sends more should not be read. */
   get congested(): boolean {
     return this.overflowBytes > 0;
+  }
+
+  /** Calls `listener` once, when nothing waits for room in the ring any more. */
+  onRelieved(listener: () => void): void {
+    this.relievedListeners.push(listener);
+  }
+
+  /** False where so much waits already that a batch of so many bytes is to be refused. */
+  mayTake(bytes: number): boolean {
+    return this.overflowBytes === 0 || this.overflowBytes + bytes <= OVERFLOW_BYTES_MAX;
+  }
+
+  private relieve(): void {
+    if (this.relievedListeners.length === 0 || this.congested) return;
+    for (const listener of this.relievedListeners.splice(0)) listener();
+  }
+
+  /** True while the shard has commands that it has not taken. */
+  get hasUnread(): boolean {
+    return this.overflowBytes > 0 || this.commands.hasUnread;
   }
 
   append(slot: number, fromClient: boolean, batch: Uint8Array, done: AppendDone): void {
@@ -110,7 +130,7 @@ export class ShardLink {
       this.commitSoon(batch.length);
       return;
     }
-    if (this.overflowBytes + batch.length > OVERFLOW_BYTES_MAX) {
+    if (!this.mayTake(batch.length)) {
       this.takeAppend(id)(refused('NOT_ENOUGH_REPLICAS', 'more is being produced than the disk takes; retry'));
       return;
     }
@@ -243,7 +263,7 @@ export class ShardLink {
     const retry = this.retryOverflow;
     this.retryOverflow = null;
     retry?.();
-    this.events.drained();
+    this.relieve();
   }
 
   private takeAppend(id: number): AppendDone {
@@ -267,6 +287,7 @@ export class ShardLink {
     for (const done of this.pendingReplies.values()) done({ error: 'NOT_LEADER_OR_FOLLOWER' });
     this.pendingReplies.clear();
     this.retryOverflow?.();
+    this.relieve();
     if (!this.closing) this.events.died(reason);
   }
 }

@@ -7,9 +7,11 @@ import { histogramBytes } from '../metrics/histogram.js';
 import { type CounterName, instruments, type LabelsOf } from '../metrics/instruments.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { ShardNotice, ShardReply, SurveyedLog } from '../ring/completions.js';
+import { allocatePulse, PulseView } from '../ring/pulse.js';
 import { allocatePage, emptyRow, WatermarkBoard } from '../ring/watermarks.js';
 import type { PartitionEntry } from './partition-entry.js';
 import { ShardLink } from './shard-link.js';
+import { StallWatch } from './stall-watch.js';
 
 /** So many deaths within so long, and the broker gives up: what kills a shard again and again is not cured by another start. */
 const DEATHS_MAX = 3;
@@ -30,7 +32,6 @@ export interface ShardPoolOptions {
   readonly onGarbage: (paths: readonly string[], delayMs: number) => void;
   readonly onSealed: (entry: PartitionEntry, segmentBase: Offset, path: string) => void;
   readonly onFull: (entry: PartitionEntry) => void;
-  readonly onDrained: () => void;
   /** The pool cannot go on. */
   readonly onFatal: (reason: string) => void;
 }
@@ -40,6 +41,8 @@ interface ShardSeat {
   readonly board: WatermarkBoard;
   readonly pages: SharedArrayBuffer[];
   readonly flushTimes: SharedArrayBuffer;
+  readonly pulseMemory: SharedArrayBuffer;
+  readonly pulse: PulseView;
   readonly entries: (PartitionEntry | null)[];
   readonly freeSlots: number[];
 }
@@ -47,6 +50,7 @@ interface ShardSeat {
 export class ShardPool {
   private readonly seats: ShardSeat[] = [];
   private deathsAtMs: number[] = [];
+  private readonly stallWatch: StallWatch;
 
   constructor(private readonly options: ShardPoolOptions) {
     for (let index = 0; index < options.shards; index++) {
@@ -55,9 +59,13 @@ export class ShardPool {
       board.addPage(pages[0]);
       const flushTimes = new SharedArrayBuffer(histogramBytes(instruments.millrace_fsync_seconds.bounds));
       options.metrics.histogram('millrace_fsync_seconds', { shard: `${index}` }, flushTimes);
-      const link = this.startLink(index, pages, flushTimes);
-      this.seats.push({ link, board, pages, flushTimes, entries: [], freeSlots: [] });
+      const pulseMemory = allocatePulse();
+      const pulse = new PulseView(pulseMemory);
+      const link = this.startLink(index, { pages, flushTimes, pulseMemory });
+      this.seats.push({ link, board, pages, flushTimes, pulseMemory, pulse, entries: [], freeSlots: [] });
     }
+    const { clock, logger, metrics } = options;
+    this.stallWatch = new StallWatch({ clock, logger, metrics, shards: this.seats.map(watchable) });
   }
 
   get size(): number {
@@ -70,10 +78,6 @@ export class ShardPool {
 
   board(shard: number): WatermarkBoard {
     return this.seats[shard].board;
-  }
-
-  get congested(): boolean {
-    return this.seats.some((seat) => seat.link.congested);
   }
 
   /** A row of the shard's board for one more partition; the board grows where it must. */
@@ -162,16 +166,21 @@ export class ShardPool {
 
   /** Resolves to the first failure's message, or null where every log was closed cleanly. */
   async close(): Promise<string | null> {
+    this.stallWatch.close();
     const replies = await Promise.all(this.seats.map((seat) => seat.link.close()));
     const failed = replies.find((reply) => reply.error !== 'NONE');
     return failed === undefined ? null : (failed.message ?? failed.error);
   }
 
   async terminate(): Promise<void> {
+    this.stallWatch.close();
     await Promise.all(this.seats.map((seat) => seat.link.terminate()));
   }
 
-  private startLink(index: number, pages: SharedArrayBuffer[], flushTimes: SharedArrayBuffer): ShardLink {
+  private startLink(
+    index: number,
+    { pages, flushTimes, pulseMemory: pulse }: Pick<ShardSeat, 'pages' | 'flushTimes' | 'pulseMemory'>,
+  ): ShardLink {
     const { options } = this;
     return new ShardLink(
       options.entry,
@@ -180,6 +189,7 @@ export class ShardPool {
       {
         pages,
         flushTimes,
+        pulse,
         openFilesMax: options.openFilesMax,
         retentionCheckMs: options.retentionCheckMs,
       },
@@ -189,7 +199,6 @@ export class ShardPool {
           if (entry != null) options.onProgress(entry);
         },
         notice: (notice) => this.hear(index, notice),
-        drained: options.onDrained,
         died: (reason) => this.restart(index, reason),
       },
     );
@@ -243,13 +252,19 @@ export class ShardPool {
       this.options.onState(entry);
     }
     if (this.deathsAtMs.length >= DEATHS_MAX) {
-      logger.error({ shard: index, reason }, `a shard died for the ${DEATHS_MAX}rd time within a minute`);
+      logger.error(
+        { shard: index, reason },
+        `dead shard: the ${DEATHS_MAX}rd death within a minute; the broker closes`,
+      );
       // In one line: the whole stack is in the log.
       this.options.onFatal(`shard ${index} died again and again: ${reason.split('\n', 1)[0]}`);
       return;
     }
-    logger.error({ shard: index, reason }, 'a shard died; its partitions are being recovered by a new thread');
-    seat.link = this.startLink(index, seat.pages, seat.flushTimes);
+    logger.error({ shard: index, reason }, 'dead shard: its partitions are being recovered by a new thread');
+    seat.pulse.reset();
+    const link = this.startLink(index, seat);
+    seat.link = link;
+    const openings: Promise<ShardReply>[] = [];
     const row = emptyRow();
     for (const entry of seat.entries) {
       if (entry === null) continue;
@@ -260,7 +275,26 @@ export class ShardPool {
         recoveryPoint: Math.max(entry.spec.recoveryPoint, row.flushedEndOffset),
         logStartOffset: Math.max(entry.spec.logStartOffset, row.logStartOffset),
       };
-      entry.opening = seat.link.request(entry.slot, entry.spec);
+      entry.opening = link.request(entry.slot, entry.spec);
+      openings.push(entry.opening);
     }
+    void Promise.all(openings).then(() => {
+      if (seat.link !== link) return;
+      logger.info({ shard: index, tookMs: Math.round(clock.monotonicMs() - nowMs) }, 'the shard serves again');
+    });
   }
+}
+
+function watchable(seat: ShardSeat) {
+  return {
+    pulse: seat.pulse,
+    get hasUnread(): boolean {
+      return seat.link.hasUnread;
+    },
+    describe(slot: number): object {
+      const entry = seat.entries[slot];
+      if (entry == null) return {};
+      return { topic: entry.topic, partition: entry.index, folder: entry.logDirectory };
+    },
+  };
 }

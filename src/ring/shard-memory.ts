@@ -7,6 +7,8 @@ export interface ShardMemory {
   readonly pages: readonly SharedArrayBuffer[];
   /** Where the shard counts how long its flushes take: a histogram's slots. */
   readonly flushTimes: SharedArrayBuffer;
+  /** Where the shard tells what it is doing. */
+  readonly pulse: SharedArrayBuffer;
   readonly openFilesMax: number;
   readonly retentionCheckMs: number;
 }

@@ -86,6 +86,11 @@ export class RingProducer extends RingEnd {
     return this.capacity - ((this.tail - this.head) >>> 0) >= bytes;
   }
 
+  /** The consumer has not released all that was claimed. */
+  get hasUnread(): boolean {
+    return Atomics.load(this.words, HEAD_WORD) >>> 0 !== this.tail;
+  }
+
   /** Makes everything claimed visible, and wakes the consumer if it sleeps. */
   commit(): void {
     if (!this.uncommitted) return;

@@ -6,6 +6,7 @@ import type { FileSystem } from '../log/file-system.js';
 import { FlushSet } from '../log/flush-set.js';
 import { flushing, onDisk, StorageError } from '../log/storage-error.js';
 import type { Histogram } from '../metrics/histogram.js';
+import type { Pulse } from '../ring/pulse.js';
 import type { ShardPartition } from './shard-partition.js';
 
 /**
@@ -20,6 +21,7 @@ const ONE_BY_ONE_MAX = 2;
 
 export interface GroupCommitParts {
   readonly files: FileSystem;
+  readonly pulse: Pulse;
   readonly clock: Clock;
   /** By slot; null where nobody sits. */
   readonly partitions: readonly (ShardPartition | null)[];
@@ -91,11 +93,12 @@ export class GroupCommit {
   run(fail: Fail): void {
     if (this.dueCount === 0) return;
     this.dueCount = 0;
-    const { clock, flushTimes } = this.parts;
+    const { clock, flushTimes, pulse } = this.parts;
     for (const folder of this.folders.values()) {
       const { due } = folder;
       if (due.length === 0) continue;
       const sinceMs = clock.monotonicMs();
+      pulse.concerns(due[0].slot);
       const outcome = due.length > ONE_BY_ONE_MAX ? this.syncAll(folder) : 'unavailable';
       if (outcome === 'done') for (const partition of due) this.settle(partition);
       else if (outcome === 'unavailable') for (const partition of due) this.flushOne(partition, fail);
@@ -146,7 +149,8 @@ export class GroupCommit {
 
   private flushOne(partition: ShardPartition, fail: Fail): void {
     const { set } = this;
-    const { files } = this.parts;
+    const { files, pulse } = this.parts;
+    pulse.concerns(partition.slot);
     set.clear();
     try {
       partition.log?.collectUnflushed(set);

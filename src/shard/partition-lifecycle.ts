@@ -9,6 +9,7 @@ import { PartitionLog } from '../log/partition-log.js';
 import { StorageError } from '../log/storage-error.js';
 import type { OpenRequest } from '../ring/commands.js';
 import { type ShardReply, writeReply } from '../ring/completions.js';
+import type { Pulse } from '../ring/pulse.js';
 import type { RingProducer } from '../ring/spsc-ring.js';
 import type { GroupCommit } from './group-commit.js';
 import type { ShardNotices } from './shard-notices.js';
@@ -23,6 +24,7 @@ const CURED_AFTER_MS = 60_000;
 
 export interface LifecycleParts {
   readonly files: FileSystem;
+  readonly pulse: Pulse;
   readonly clock: Clock;
   readonly openFiles: OpenFiles;
   readonly groupCommit: GroupCommit;
@@ -40,6 +42,7 @@ export class PartitionLifecycle {
 
   /** Begins to open a partition; its request is answered when it is online or has failed for the first time. */
   open(partition: ShardPartition): void {
+    this.parts.pulse.concerns(partition.slot);
     try {
       this.parts.groupCommit.openFolder(partition.dataDirectory);
       partition.log = this.openLog(partition.spec, partition);
@@ -95,6 +98,7 @@ export class PartitionLifecycle {
   private recoverSome(): boolean {
     const partition = this.recovering.shift();
     if (partition === undefined) return false;
+    this.parts.pulse.concerns(partition.slot);
     try {
       if (partition.log?.recoverSlice(RECOVERY_SLICE_BYTES) !== true) {
         this.recovering.push(partition);
@@ -121,6 +125,7 @@ export class PartitionLifecycle {
     for (const partition of this.offline) {
       if (partition.reopenAtMs > nowMs) continue;
       this.offline.delete(partition);
+      this.parts.pulse.concerns(partition.slot);
       try {
         this.parts.groupCommit.renewFolder(partition.dataDirectory, this.failFlush);
         const { flushedEndOffset, logStartOffset } = partition.row;

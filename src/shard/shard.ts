@@ -25,6 +25,7 @@ import {
   slotAt,
 } from '../ring/commands.js';
 import { type ShardReply, writeAppended, writeProgress, writeReply } from '../ring/completions.js';
+import type { Pulse } from '../ring/pulse.js';
 import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
 import { emptyRow, type WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
@@ -47,6 +48,8 @@ export interface ShardParts {
   /** Carries what a ring cannot: pages of the board. */
   readonly receivePage: () => SharedArrayBuffer;
   readonly files: FileSystem;
+  /** Tells the main thread what this one is doing. */
+  readonly pulse: Pulse;
   readonly clock: Clock;
   /** Seconds of each group commit. */
   readonly flushTimes: Histogram;
@@ -81,6 +84,7 @@ export class Shard {
     this.openFiles = new OpenFiles(parts.files, parts.openFilesMax);
     this.lifecycle = new PartitionLifecycle({
       files: parts.files,
+      pulse: parts.pulse,
       clock: parts.clock,
       openFiles: this.openFiles,
       groupCommit: this.groupCommit,
@@ -107,8 +111,12 @@ export class Shard {
 
   /** Runs until a `close` request. Whatever it throws is a defect; the main thread then restarts the shard. */
   run(): void {
+    const { commands, pulse } = this.parts;
     while (!this.closing) {
-      if (!this.turn()) this.parts.commands.wait(this.msUntilNextDuty());
+      pulse.working();
+      if (this.turn()) continue;
+      pulse.asleep();
+      commands.wait(this.msUntilNextDuty());
     }
   }
 
@@ -194,6 +202,7 @@ export class Shard {
   private writeTouched(): void {
     for (const partition of this.touched) {
       if (partition.log === null || partition.failure !== null) continue;
+      this.parts.pulse.concerns(partition.slot);
       try {
         partition.log.write();
         if (partition.toldOf !== null) partition.wroteSince = true;
@@ -333,6 +342,7 @@ export class Shard {
       return;
     }
     let reply: ShardReply;
+    this.parts.pulse.concerns(partition.slot);
     try {
       reply = produce(partition.log);
     } catch (error) {

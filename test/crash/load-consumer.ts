@@ -1,4 +1,5 @@
 /** Consumers that go on through kills of their broker, and the reads that end a history. Test process. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { KafkaClient } from '../../src/cli/client.js';
 import { fetch } from '../../src/protocol/messages/01-fetch.js';
 import { listOffsets } from '../../src/protocol/messages/02-list-offsets.js';
@@ -14,10 +15,13 @@ export interface ConsumerOptions {
   readonly partitions: readonly number[];
   /** Commits what it read and begins each life where it had committed; without one it goes on where it stood. */
   readonly group?: string;
+  /** Errors of a fetch after which it is made again. */
+  readonly retries?: readonly string[];
 }
 
 const FETCH_BYTES_MAX = 1024 * 1024;
 const TOPIC_NAMES_UP_TO = 12;
+const RETRY_MS = 20;
 
 export class LoadConsumer {
   readonly #positions = new Map<number, number>();
@@ -48,7 +52,8 @@ export class LoadConsumer {
   }
 
   async #poll(client: KafkaClient, session: Session): Promise<boolean> {
-    const { topic, name } = this.options;
+    const { topic, name, retries = [] } = this.options;
+    let failed = false;
     const invoked = this.history.invoke();
     const partitions = [...this.#positions].map(([partition, fetchOffset]) => ({
       partition,
@@ -69,7 +74,8 @@ export class LoadConsumer {
     const records: Record<string, ReadRecord[]> = {};
     for (const answer of response.responses[0]?.partitions ?? []) {
       if (answer.errorCode !== 'NONE') {
-        session.complain(`${name}: partition ${answer.partitionIndex}: ${answer.errorCode}`);
+        if (retries.includes(answer.errorCode)) failed = true;
+        else session.complain(`${name}: partition ${answer.partitionIndex}: ${answer.errorCode}`);
         continue;
       }
       const read = readRecords(answer.records ?? Buffer.alloc(0), this.#positions.get(answer.partitionIndex) ?? 0);
@@ -77,6 +83,7 @@ export class LoadConsumer {
       records[`${topic}-${answer.partitionIndex}`] = read;
       this.#positions.set(answer.partitionIndex, read[read.length - 1].offset + 1);
     }
+    if (failed) await pause(RETRY_MS);
     if (Object.keys(records).length === 0) return false;
     this.history.complete(invoked, { f: 'poll', process: name, records });
     return true;

@@ -14,6 +14,11 @@ export interface ProducerOptions {
   readonly partitions: number;
   readonly acks: 1 | -1;
   readonly idempotent: boolean;
+  /**
+   * Errors after which a batch may be stored or not, and is sent again as clients do where it has sequences. As clients that
+   * meet them do, it has one batch in flight to a partition until the first one is there.
+   */
+  readonly retries?: readonly string[];
   /** Numbers below a bound. */
   readonly random: (bound: number) => number;
 }
@@ -39,6 +44,8 @@ export class LoadProducer {
   readonly #sequences: number[];
   /** Of an idempotent producer, by partition: sent and not yet acknowledged, oldest first. */
   readonly #unacknowledged: Batch[][];
+  /** Partitions that have taken a batch. */
+  readonly #known = new Set<number>();
 
   constructor(
     private readonly history: History,
@@ -77,8 +84,12 @@ export class LoadProducer {
   async #sendUntilOver(client: KafkaClient, session: Session): Promise<void> {
     while (!session.over) {
       const batches = this.#makeBatches();
-      // Every partition is full: the other requests in flight will make room.
-      if (batches.length === 0) return;
+      if (batches.length === 0) {
+        // Every partition is full: the other requests in flight will make room.
+        if (this.options.retries === undefined) return;
+        await pause(RETRY_MS);
+        continue;
+      }
       await this.#send(client, session, batches);
     }
   }
@@ -89,9 +100,13 @@ export class LoadProducer {
     return Array.from({ length: 1 + random(3) }, (_, i) => (first + i) % partitions)
       .filter(
         (partition, i, all) =>
-          all.indexOf(partition) === i && this.#unacknowledged[partition].length < BATCHES_IN_FLIGHT,
+          all.indexOf(partition) === i && this.#unacknowledged[partition].length < this.#inFlightMax(partition),
       )
       .map((partition) => this.#makeBatch(partition));
+  }
+
+  #inFlightMax(partition: number): number {
+    return this.options.retries === undefined || this.#known.has(partition) ? BATCHES_IN_FLIGHT : 1;
   }
 
   #makeBatch(partition: number): Batch {
@@ -125,7 +140,7 @@ export class LoadProducer {
       throw error;
     }
     const refused: Batch[] = [];
-    const refusalsBefore = session.refusals;
+    let failed = false;
     for (const batch of batches) {
       const answer = answers.find(({ index }) => index === batch.partition);
       if (answer?.errorCode === 'NONE') {
@@ -135,16 +150,22 @@ export class LoadProducer {
         this.#acknowledged(batch, -1);
       } else if (answer?.errorCode === 'NOT_ENOUGH_REPLICAS') {
         session.refusals++;
+        failed = true;
         // Nothing of it was stored. Sent again without sequences, it would overtake what is in flight.
         if (idempotent) refused.push(batch);
         else this.#tell(batch, 'fail', null);
+      } else if (answer !== undefined && this.options.retries?.includes(answer.errorCode)) {
+        session.retried(answer.errorCode);
+        failed = true;
+        if (idempotent) refused.push(batch);
+        else this.#undecided(batch);
       } else {
         const place = `partition ${batch.partition}, sequence ${batch.baseSequence}`;
         session.complain(`${name}: ${place}: ${answer?.errorCode} ${answer?.errorMessage ?? ''}`);
         this.#undecided(batch);
       }
     }
-    if (session.refusals === refusalsBefore) return;
+    if (!failed) return;
     await pause(RETRY_MS);
     if (refused.length === 0 || session.over) return;
     await this.#send(client, session, refused);
@@ -157,6 +178,7 @@ export class LoadProducer {
   }
 
   #acknowledged(batch: Batch, baseOffset: number): void {
+    this.#known.add(batch.partition);
     if (this.options.idempotent) {
       const open = this.#unacknowledged[batch.partition];
       open.splice(open.indexOf(batch), 1);

@@ -8,6 +8,8 @@ export class Session {
   acknowledgements = 0;
   /** Answers that say that the disk is full. */
   refusals = 0;
+  /** How often each error was answered after which a batch is sent again. */
+  readonly retries = new Map<string, number>();
   #acknowledged: () => void = () => undefined;
   /** Resolves at the first acknowledgement of this life. */
   readonly firstAcknowledged = new Promise<void>((resolve) => {
@@ -32,6 +34,10 @@ export class Session {
   acknowledged(): void {
     this.acknowledgements++;
     this.#acknowledged();
+  }
+
+  retried(error: string): void {
+    this.retries.set(error, (this.retries.get(error) ?? 0) + 1);
   }
 
   committed(): void {

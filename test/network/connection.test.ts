@@ -246,6 +246,23 @@ test('when the way behind is full nobody is read, and everything arrives once it
   });
 });
 
+test('who sent more than there was room for is not read until there is; everybody else is', async () => {
+  await TestNode.run(echo, {}, async (node) => {
+    const [flooding, other] = await Promise.all([node.client(), node.client()]);
+    const relieve: (() => void)[] = [];
+    node.backpressure.filled = { onRelieved: (listener) => relieve.push(listener) };
+    for (let i = 0; i < 3; i++) flooding.socket.write(frame(`flood ${i}`));
+    assert.equal(String(await flooding.frame()), 'flood 0');
+    for (let i = 0; i < 20; i++) {
+      other.socket.write(frame(`other ${i}`));
+      assert.equal(String(await other.frame()), `other ${i}`);
+    }
+    assert.equal(flooding.arrived, 0, 'nothing more of it was handed on');
+    for (const listener of relieve) listener();
+    for (let i = 1; i < 3; i++) assert.equal(String(await flooding.frame()), `flood ${i}`);
+  });
+});
+
 test('a connection on hold is not read, and goes on where it was', async () => {
   let held: { pause(): void; resume(): void } | null = null;
   let seen = 0;

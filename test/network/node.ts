@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import type { Congestion } from '../../src/base/congestion.js';
 import type { Logger } from '../../src/base/logger.js';
 import type { Backpressure } from '../../src/network/backpressure.js';
 import type { Answer, Asker, Dispatch } from '../../src/network/dispatch.js';
@@ -37,9 +38,20 @@ export class CountedFiles implements SegmentFiles {
   }
 }
 
-export class ManualBackpressure implements Backpressure {
+export class ManualBackpressure implements Backpressure, Congestion {
+  /** Nobody is to be read. */
   congested = false;
+  /** What the next request turns out to be too much for. */
+  filled: Congestion | null = null;
   #listeners: (() => void)[] = [];
+  get congestion(): Congestion | null {
+    return this.congested ? this : null;
+  }
+  takeFilled(): Congestion | null {
+    const { filled } = this;
+    this.filled = null;
+    return filled;
+  }
   onRelieved(listener: () => void): void {
     this.#listeners.push(listener);
   }
@@ -168,6 +180,11 @@ export class Client {
   }
 
   /** The next frame without its length; null where the connection ends first. */
+  /** Bytes that no frame was taken of yet. */
+  get arrived(): number {
+    return this.#length;
+  }
+
   async frame(): Promise<Buffer | null> {
     for (;;) {
       if (this.#length >= 4) {

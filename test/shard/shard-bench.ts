@@ -20,6 +20,7 @@ import {
   type ShardNotice,
   type ShardReply,
 } from '../../src/ring/completions.js';
+import { allocatePulse, Pulse } from '../../src/ring/pulse.js';
 import { allocateRing } from '../../src/ring/ring-layout.js';
 import { RingConsumer, RingProducer } from '../../src/ring/spsc-ring.js';
 import { allocatePage, emptyRow, WatermarkBoard, type WatermarkRow } from '../../src/ring/watermarks.js';
@@ -60,6 +61,7 @@ export class ShardBench {
       board: this.board,
       receivePage: allocatePage,
       files,
+      pulse: new Pulse(allocatePulse()),
       clock: this.clock,
       flushTimes: this.flushTimes,
       openFilesMax: 100,

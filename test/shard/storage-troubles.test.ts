@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type StorageTrouble, storageTroubles } from '../../src/base/storage-trouble.js';
 import { type FileOperation, systemError } from '../log/fake-file-system.js';
-import { troublesInReadme, troublesTable } from '../log/troubles-table.js';
+import { tableInReadme, troubleTables } from '../log/troubles-table.js';
 import { projectRoot } from '../project-root.js';
 import { ShardBench } from './shard-bench.js';
 
@@ -97,8 +97,10 @@ describe('the table of what disks do', () => {
     assert.equal(counted(bench).size, 0);
   });
 
-  test('the README has the table', () => {
+  test('the README has the tables', () => {
     const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
-    assert.equal(troublesInReadme(readme), troublesTable(), 'run: node dist/test/log/troubles-table.js --write');
+    for (const [name, table] of Object.entries(troubleTables)) {
+      assert.equal(tableInReadme(readme, name), table(), 'run: node dist/test/log/troubles-table.js --write');
+    }
   });
 });

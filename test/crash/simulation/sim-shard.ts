@@ -18,6 +18,7 @@ import {
   type ShardNotice,
   type ShardReply,
 } from '../../../src/ring/completions.js';
+import { allocatePulse, Pulse } from '../../../src/ring/pulse.js';
 import { allocateRing } from '../../../src/ring/ring-layout.js';
 import { RingConsumer, RingProducer } from '../../../src/ring/spsc-ring.js';
 import { allocatePage, emptyRow, WatermarkBoard, type WatermarkRow } from '../../../src/ring/watermarks.js';
@@ -64,6 +65,7 @@ export class SimShard {
       board: this.board,
       receivePage: allocatePage,
       files: this.files,
+      pulse: new Pulse(allocatePulse()),
       clock: this.clock,
       flushTimes: new Histogram([]),
       openFilesMax: OPEN_FILES_MAX,
