@@ -63,7 +63,7 @@ function start(t: TestContext, options: Options = {}) {
     segmentFiles,
     sideJobs: {
       readAhead: async () => {},
-      flush: async () => true,
+      flush: async () => ({ failure: null }),
       delete: async () => {},
       checkpoint: async () => true,
       probe: async () => true,
