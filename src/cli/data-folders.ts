@@ -67,7 +67,7 @@ export function inspectFolder(files: FileSystem, held: HeldDirectory, host: Host
       host.stderr.write(`${held.path}: ${bytesInWords(bytes)} read, at ${name}\n`);
     }),
   );
-  const checkpoints = held.broken.map((path) => ({ path, what: 'cannot be read: logs are scanned from their start' }));
+  const checkpoints = held.broken.map((path) => ({ path, what: 'is wrong, and is written anew at the next start' }));
   return { path: held.path, logs, harmless: [...checkpoints, ...logs.flatMap(({ harmless }) => harmless)] };
 }
 

@@ -16,27 +16,17 @@ import type { Offset } from '../base/units.js';
 import { randomUuid, type Uuid } from '../base/uuid.js';
 import { crc32c } from '../record/crc32c.js';
 import {
-  FIRST_DIRTY_FILE,
-  LOG_START_FILE,
   META_PROPERTIES_FILE,
   type MetaProperties,
-  type PartitionOffset,
-  RECOVERY_POINT_FILE,
   readMetaProperties,
-  readOffsetCheckpoint,
   readTextFile,
   takeCleanShutdownMarker,
   writeCleanShutdownMarker,
   writeMetaProperties,
-  writeOffsetCheckpoint,
 } from './checkpoint.js';
+import { type DirectoryProgress, readProgress, writeProgress } from './directory-progress.js';
 import type { FileSystem } from './file-system.js';
-import {
-  readScrubCheckpoint,
-  SCRUB_CHECKPOINT_FILE,
-  type ScrubbedLog,
-  writeScrubCheckpoint,
-} from './scrub-checkpoint.js';
+import { readScrubCheckpoint, SCRUB_CHECKPOINT_FILE } from './scrub-checkpoint.js';
 import { codeOf } from './storage-error.js';
 
 const OUR_PROPERTIES_FILE = 'millrace.properties';
@@ -106,13 +96,6 @@ export interface KnownLog {
   readonly firstDirtyOffset: Offset;
 }
 
-export interface DirectoryProgress extends ScrubbedLog {
-  readonly flushedEndOffset: Offset;
-  readonly logStartOffset: Offset;
-  /** Where the part begins that no compaction has seen. */
-  readonly firstDirtyOffset: Offset;
-}
-
 /**
  * Takes the folder for this process, making it where it does not exist. Touches nothing before it is known to be ours.
  * @throws DataDirectoryError
@@ -138,10 +121,7 @@ export function claimDataDirectory(files: FileSystem, folder: string, identity: 
       files.writeFileAtomically(join(path, OUR_PROPERTIES_FILE), Buffer.from(ours));
       writeMetaProperties(files, path, meta);
     }
-    // A checkpoint that cannot be read counts as none: then every log is scanned from its start.
-    const recoveryPoints = readOffsetCheckpoint(files, path, RECOVERY_POINT_FILE);
-    const firstDirtyOffsets = readOffsetCheckpoint(files, path, FIRST_DIRTY_FILE) ?? new Map<string, Offset>();
-    const logStartOffsets = readOffsetCheckpoint(files, path, LOG_START_FILE) ?? new Map<string, Offset>();
+    const { recoveryPoints, logStartOffsets, firstDirtyOffsets } = readProgress(files, path);
     const scrubs = readScrubCheckpoint(files, path) ?? new Map<string, ScrubProgress>();
     const marked = takeCleanShutdownMarker(files, path);
     const found = files.readdir(path);
@@ -183,7 +163,7 @@ export interface HeldDirectory {
   readonly partitions: readonly string[];
   /** What the last owner noted about one of them. */
   known(name: string): KnownLog;
-  /** Checkpoints that cannot be read. */
+  /** Checkpoints that do not say what they should. */
   readonly broken: readonly string[];
   release(): void;
 }
@@ -207,17 +187,12 @@ export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: b
     files.close(lockFd);
   };
   try {
-    const broken: string[] = [];
-    const read = (name: string): Map<string, Offset> => {
-      const offsets = readOffsetCheckpoint(files, path, name);
-      if (offsets === null) broken.push(join(path, name));
-      return offsets ?? new Map<string, Offset>();
-    };
-    const recoveryPoints = read(RECOVERY_POINT_FILE);
-    const logStarts = read(LOG_START_FILE);
-    const firstDirty = read(FIRST_DIRTY_FILE);
+    const progress = readProgress(files, path);
+    const { logStartOffsets, firstDirtyOffsets } = progress;
+    const broken = [...progress.broken];
     if (readScrubCheckpoint(files, path) === null) broken.push(join(path, SCRUB_CHECKPOINT_FILE));
-    const named = [...recoveryPoints, ...logStarts].filter(([, offset]) => offset > 0);
+    const recoveryPoints = progress.recoveryPoints ?? new Map<string, Offset>();
+    const named = [...recoveryPoints, ...logStartOffsets].filter(([, offset]) => offset > 0);
     const names = [
       ...files.readdir(path).filter((name) => PARTITION_FOLDER.test(name)),
       ...named.map(([key]) => key.replace(' ', '-')),
@@ -229,8 +204,8 @@ export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: b
         const key = name.replace(/-(\d+)$/, ' $1');
         return {
           recoveryPoint: recoveryPoints.get(key) ?? 0,
-          logStartOffset: logStarts.get(key) ?? 0,
-          firstDirtyOffset: firstDirty.get(key) ?? 0,
+          logStartOffset: logStartOffsets.get(key) ?? 0,
+          firstDirtyOffset: firstDirtyOffsets.get(key) ?? 0,
         };
       },
       broken,
@@ -240,24 +215,6 @@ export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: b
     release();
     throw new DataDirectoryError(`The data folder ${path} cannot be read: ${(error as Error).message}.`, true);
   }
-}
-
-/** Saves where the logs stand: below these offsets everything is on disk. */
-export function writeProgress(files: FileSystem, path: string, progress: Iterable<DirectoryProgress>): void {
-  const recoveryPoints: PartitionOffset[] = [];
-  const logStarts: PartitionOffset[] = [];
-  const firstDirty: PartitionOffset[] = [];
-  const scrubbed: ScrubbedLog[] = [];
-  for (const { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset, scrub } of progress) {
-    recoveryPoints.push({ topic, index, offset: flushedEndOffset });
-    if (logStartOffset > 0) logStarts.push({ topic, index, offset: logStartOffset });
-    if (firstDirtyOffset > 0) firstDirty.push({ topic, index, offset: firstDirtyOffset });
-    scrubbed.push({ topic, index, scrub });
-  }
-  writeOffsetCheckpoint(files, path, RECOVERY_POINT_FILE, recoveryPoints);
-  writeOffsetCheckpoint(files, path, LOG_START_FILE, logStarts);
-  writeOffsetCheckpoint(files, path, FIRST_DIRTY_FILE, firstDirty);
-  writeScrubCheckpoint(files, path, scrubbed);
 }
 
 /** Reads what an earlier owner wrote about the folder, and changes nothing. @throws DataDirectoryError */

@@ -5,7 +5,7 @@ import type { LeaderEpoch, Offset } from '../base/units.js';
 import { baseOffsetOf, leaderEpochOf } from '../record/record-batch.js';
 import { parseCheckpointLines, readTextFile } from './checkpoint.js';
 import type { FileSystem } from './file-system.js';
-import type { Segment } from './segment.js';
+import { type Segment, segmentFloor } from './segment.js';
 import type { SegmentSearch } from './segment-search.js';
 
 export const LEADER_EPOCH_FILE = 'leader-epoch-checkpoint';
@@ -20,6 +20,9 @@ export interface EpochEndOffset {
 export class LeaderEpochs {
   private epochs: LeaderEpoch[] = [];
   private starts: Offset[] = [];
+  /** The epoch of the batch that was observed last, where no other has said so yet; -1 where that is known. */
+  private doubtful: LeaderEpoch = -1;
+  private doubtfulStart: Offset = -1;
   /** The file no longer says what we know. */
   changed = false;
 
@@ -40,6 +43,22 @@ export class LeaderEpochs {
     this.changed = true;
   }
 
+  /**
+   * Notes what a batch found in the log says, where that is a new epoch: not before the next batch agrees. An epoch lies
+   * outside of a batch's checksum, and a bit of it that rots would seem to begin one that never was.
+   */
+  observe(epoch: LeaderEpoch, offset: Offset): void {
+    if (this.doubtful >= 0 && epoch >= this.doubtful) this.assign(this.doubtful, this.doubtfulStart);
+    this.doubtful = epoch > this.latest ? epoch : -1;
+    this.doubtfulStart = offset;
+  }
+
+  /** Nothing more to observe. No batch agrees with the last one, so that is believed up to the node's own epoch. */
+  observed(epochMax: LeaderEpoch): void {
+    if (this.doubtful <= epochMax) this.assign(this.doubtful, this.doubtfulStart);
+    this.doubtful = -1;
+  }
+
   /** Drops what was noted behind the first `length` entries. */
   shorten(length: number): void {
     if (length >= this.epochs.length) return;
@@ -50,6 +69,7 @@ export class LeaderEpochs {
 
   /** Drops epochs that began at `endOffset` or later. */
   truncateFromEnd(endOffset: Offset): void {
+    this.doubtful = -1;
     let length = this.starts.length;
     while (length > 0 && this.starts[length - 1] >= endOffset) length--;
     this.shorten(length);
@@ -113,23 +133,60 @@ export class LeaderEpochs {
 }
 
 /** Fills `epochs` from the partition's checkpoint, or from batch headers where that is missing or broken. */
-export function loadLeaderEpochs(
-  files: FileSystem,
-  directory: string,
-  segments: readonly Segment[],
-  search: SegmentSearch,
-  epochs: LeaderEpochs,
-): void {
-  const text = readTextFile(files, join(directory, LEADER_EPOCH_FILE));
-  if (text !== null && epochs.decode(text)) return;
+export function loadLeaderEpochs(parts: EpochParts, epochs: LeaderEpochs): void {
+  const text = readTextFile(parts.files, join(parts.directory, LEADER_EPOCH_FILE));
+  if (text === null || !epochs.decode(text)) rebuildLeaderEpochs(parts, epochs);
+}
+
+export interface EpochParts {
+  readonly files: FileSystem;
+  readonly directory: string;
+  readonly segments: readonly Segment[];
+  readonly search: SegmentSearch;
+  /** The node's own: none in the log is higher. */
+  readonly nodeEpoch: LeaderEpoch;
+}
+
+/** Reads the epochs from batch headers. */
+export function rebuildLeaderEpochs({ segments, search, nodeEpoch }: EpochParts, epochs: LeaderEpochs): void {
   epochs.clear();
   const firsts = segments.map((segment) => search.firstHeader(segment, leaderEpochOf) ?? -1);
   for (let i = 0; i < segments.length; i++) {
-    epochs.assign(firsts[i], segments[i].baseOffset);
     // Epochs only rise: where the next segment begins in the same one, none began in this.
-    if (i + 1 < segments.length && firsts[i + 1] === firsts[i]) continue;
+    if (i + 1 < segments.length && firsts[i + 1] === firsts[i] && firsts[i] === epochs.latest) continue;
     search.visitFrom(segments[i], segments[i].baseOffset, ({ bytes, at }) => {
-      epochs.assign(leaderEpochOf(bytes, at), baseOffsetOf(bytes, at));
+      epochs.observe(leaderEpochOf(bytes, at), baseOffsetOf(bytes, at));
     });
   }
+  epochs.observed(Math.max(nodeEpoch, 0));
+}
+
+/**
+ * Whether batches agree that `epoch` ended where it is said to have: the checkpoint of epochs has no checksum. Those around
+ * the place are asked. @throws KafkaError CORRUPT_MESSAGE
+ */
+export function isEndOfEpoch(
+  { segments, search }: EpochParts,
+  epoch: LeaderEpoch,
+  { endOffset }: EpochEndOffset,
+  logStartOffset: Offset,
+  logEndOffset: Offset,
+): boolean {
+  if (endOffset < 0) return logEndOffset === logStartOffset;
+  const before = endOffset > logStartOffset ? headerAt(segments, search, endOffset - 1) : null;
+  const behind = endOffset < logEndOffset ? headerAt(segments, search, endOffset) : null;
+  const beganBefore = before === null || before.baseOffset >= endOffset || before.epoch <= epoch;
+  return beganBefore && (behind === null || behind.epoch > epoch);
+}
+
+/** Of the batch that holds `offset`, or of the first behind it in its segment; null where there is none. */
+function headerAt(
+  segments: readonly Segment[],
+  search: SegmentSearch,
+  offset: Offset,
+): { baseOffset: Offset; epoch: LeaderEpoch } | null {
+  const segment = segments[segmentFloor(segments, offset)];
+  if (segment === undefined || !search.findBatch(segment, offset, segment.writtenBytes)) return null;
+  const { bytes, at } = search.walk;
+  return { baseOffset: baseOffsetOf(bytes, at), epoch: leaderEpochOf(bytes, at) };
 }

@@ -15,9 +15,9 @@ import {
   type ClaimedDirectory,
   claimDataDirectory,
   DataDirectoryError,
-  type DirectoryProgress,
   inspectDataDirectory,
 } from './data-directory.js';
+import type { DirectoryProgress } from './directory-progress.js';
 import type { FileSystem } from './file-system.js';
 
 /** One folder of log.dirs. */

@@ -134,7 +134,7 @@ class Inspector {
   /** What the next start does, see segment-swap.ts: the compacted segment takes the place of those that it was made from. */
   private putSwapIn(segments: LogFile[], base: Offset, path: string): void {
     const swapped = this.fileAt(path, base);
-    const scan = this.guarded(path, () => this.read(swapped, Number.POSITIVE_INFINITY))?.scan;
+    const scan = this.guarded(path, () => this.read(swapped, Number.POSITIVE_INFINITY, false))?.scan;
     const isWhole = scan !== undefined && scan.damage.length === 0 && scan.nextOffset > base;
     this.note(path, 'is the output of a compaction that was interrupted: the next start finishes it');
     if (!isWhole && segments.some(({ baseOffset }) => baseOffset === base)) return;
@@ -149,7 +149,7 @@ class Inspector {
     const { baseOffset, writtenBytes } = segment;
     const next = segments[index + 1]?.baseOffset;
     const limit = Math.min(next ?? Number.POSITIVE_INFINITY, baseOffset + OFFSET_SPAN_MAX);
-    const { scan, times, lastMs, tailIsZero } = this.read(segment, limit);
+    const { scan, times, lastMs, tailIsZero } = this.read(segment, limit, next === undefined);
     for (const [i, range] of scan.damaged.entries()) this.lose(segment, 'damaged', range, times[i]);
     // Of those nothing is left that could be found.
     for (const range of segment.damaged) {
@@ -171,21 +171,22 @@ class Inspector {
           `was torn by a crash at ${position}: the next start cuts it off, nobody was told of it`,
         );
       }
-    } else if ((hasTail && !tailIsZero) || (isMissing && endOffset > this.known.firstDirtyOffset)) {
-      // Apache Kafka's compaction may leave offsets out between segments; ours does not.
+    } else if (hasTail ? isMissing || !tailIsZero : isMissing && endOffset > this.known.firstDirtyOffset) {
+      // Apache Kafka's compaction may leave offsets out between segments; ours does not. Neither leaves zeros.
       this.lose(segment, kind, range, [lastMs, -1]);
     }
     return Math.max(startOffset, endOffset);
   }
 
-  private read(segment: LogFile, offsetLimit: Offset): Found {
+  private read(segment: LogFile, offsetLimit: Offset, isLast: boolean): Found {
     const { files, window } = this;
     const { path, baseOffset, writtenBytes: end } = segment;
     const fd = files.open(path, 'read');
     try {
       const times: [number, number][] = [];
       let lastMs = -1;
-      const scan = new SegmentScan(files, window, { fd, end, baseOffset, offsetLimit }, (bytes, at) => {
+      const endsDense = isLast && segment.damaged.length === 0;
+      const scan = new SegmentScan(files, window, { fd, end, baseOffset, offsetLimit, endsDense }, (bytes, at) => {
         const timestampMs = maxTimestampOf(bytes, at);
         if (scan.damaged.length > times.length) times.push([lastMs, timestampMs]);
         lastMs = timestampMs;

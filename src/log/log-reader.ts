@@ -114,6 +114,7 @@ function locateIn(
   else if (isPlace(log.flushed, segment, offset)) position = log.flushed.position;
   else {
     if (!search.findBatch(segment, offset, end)) return null;
+    search.doubt(segment, offset, segments[index + 1]?.baseOffset ?? log.written.offset);
     position = search.walk.position;
     firstSize = search.walk.size;
   }

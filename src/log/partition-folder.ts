@@ -9,6 +9,8 @@ import type { FlushSet } from './flush-set.js';
 import { snapshotPathAt } from './log-folder.js';
 import { onDisk, StorageError } from './storage-error.js';
 
+/** Ids are random: two that differ in no more characters than this are one, of which a bit or a byte has rotted. */
+const ROTTEN_CHARACTERS_MAX = 2;
 /** Longest name of a folder on the file systems in use. */
 const NAME_BYTES_MAX = 255;
 
@@ -104,6 +106,11 @@ export class PartitionFolder {
   putStrangerAside(log: Logger): boolean {
     const id = readPartitionTopicId(this.files, this.path);
     if (id === null || id === this.topicId) return false;
+    if (isRotten(id, this.topicId)) {
+      log.warn({ folder: this.path, id }, 'The id of the topic in its folder has rotted and is put right.');
+      writePartitionTopicId(this.files, this.path, this.topicId);
+      return false;
+    }
     const aside = this.nameBeside(id, 'stray');
     log.warn(
       { folder: this.path, renamedTo: aside },
@@ -123,7 +130,7 @@ export class PartitionFolder {
     const garbage = this.nameBeside(this.topicId, 'delete');
     return onDisk('rename', path, () => {
       const id = readPartitionTopicId(files, path);
-      const isStranger = id !== null && id !== this.topicId;
+      const isStranger = id !== null && id !== this.topicId && !isRotten(id, this.topicId);
       if (files.exists(path) && !isStranger) files.rename(path, garbage);
       if (!files.exists(garbage)) return [];
       files.fsyncDirectory(dirname(path));
@@ -136,4 +143,10 @@ export class PartitionFolder {
     const ending = `.${id}-${why}`;
     return join(dirname(this.path), basename(this.path).slice(0, NAME_BYTES_MAX - ending.length) + ending);
   }
+}
+
+function isRotten(id: Uuid, topicId: Uuid): boolean {
+  let different = 0;
+  for (let i = 0; i < topicId.length; i++) if (id[i] !== topicId[i]) different++;
+  return different <= ROTTEN_CHARACTERS_MAX;
 }

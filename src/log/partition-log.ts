@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
+import { KafkaError } from '../base/kafka-error.js';
 import type { Logger } from '../base/logger.js';
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
 import type { Uuid } from '../base/uuid.js';
@@ -28,7 +29,15 @@ import { readDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import { FlushProgress } from './flush-progress.js';
 import { FlushSet } from './flush-set.js';
-import { type EpochEndOffset, LEADER_EPOCH_FILE, LeaderEpochs, loadLeaderEpochs } from './leader-epochs.js';
+import {
+  type EpochEndOffset,
+  type EpochParts,
+  isEndOfEpoch,
+  LEADER_EPOCH_FILE,
+  LeaderEpochs,
+  loadLeaderEpochs,
+  rebuildLeaderEpochs,
+} from './leader-epochs.js';
 import { LogChecks } from './log-checks.js';
 import { LogCompaction } from './log-compaction.js';
 import { readLogFolder, snapshotPathAt } from './log-folder.js';
@@ -167,11 +176,12 @@ export class PartitionLog {
     const damageIsKnown = readDamage(files, directory, this.segments);
     if (!damageIsKnown)
       this.log.warn({ log: directory }, 'The list of damaged ranges cannot be read: all is checked again.');
-    loadLeaderEpochs(files, directory, this.segments, this.search, this.epochs);
+    loadLeaderEpochs(this.epochParts(), this.epochs);
     const active = this.segments[this.segments.length - 1];
     if (clean && damageIsKnown) {
       const endOffset = openActiveSegment(files, this.search, active, this.config.indexIntervalBytes);
-      if (endOffset !== null && endOffset >= recoveryPoint) {
+      // A folder that was moved here says nothing of where its log ended.
+      if (endOffset !== null && (recoveryPoint === 0 || endOffset === recoveryPoint)) {
         restoreProducers(this.restoreParts(), this.producers, endOffset);
         this.finishOpening(endOffset);
         return;
@@ -189,6 +199,7 @@ export class PartitionLog {
         openFiles: this.openFiles,
         config: this.config,
         epochs: this.epochs,
+        nodeEpoch: this.options.leaderEpoch,
         producers: this.producers,
         removeSnapshot: (offset) => this.folder.unlinkSnapshot(offset),
       },
@@ -231,6 +242,11 @@ export class PartitionLog {
     this.progress.begin(endOffset);
     this.compaction.begin(this.startOffset);
     this.failure = null;
+  }
+
+  private epochParts(): EpochParts {
+    const { files, directory, segments, search } = this;
+    return { files, directory, segments, search, nodeEpoch: this.options.leaderEpoch };
   }
 
   private restoreParts(): RestoreParts {
@@ -580,8 +596,23 @@ export class PartitionLog {
     }));
   }
 
+  /** Where `epoch` ended, see {@link LeaderEpochs}. @throws StorageError */
   endOfEpoch(epoch: LeaderEpoch): EpochEndOffset {
-    return this.epochs.endOf(epoch, this.epoch, this.written.offset);
+    const { epochs, written, log, directory, startOffset } = this;
+    const end = epochs.endOf(epoch, this.epoch, written.offset);
+    if (epoch >= this.epoch || epoch < 0) return end;
+    return onDisk('read', directory, () => {
+      try {
+        if (isEndOfEpoch(this.epochParts(), epoch, end, startOffset, written.offset)) return end;
+      } catch (error) {
+        // Where the batches are damaged, nobody can say better.
+        if (error instanceof KafkaError) return end;
+        throw error;
+      }
+      log.warn({ log: directory }, 'The checkpoint of leader epochs is wrong and is built anew.');
+      rebuildLeaderEpochs(this.epochParts(), epochs);
+      return epochs.endOf(epoch, this.epoch, written.offset);
+    });
   }
 
   // --- removing

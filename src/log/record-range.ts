@@ -5,7 +5,7 @@ import { KafkaError } from '../base/kafka-error.js';
 import type { Offset } from '../base/units.js';
 import { baseOffsetOf, lastOffsetOf } from '../record/record-batch.js';
 import type { ReadableLog } from './log-reader.js';
-import { type Segment, segmentFloor } from './segment.js';
+import { segmentFloor } from './segment.js';
 import { onDisk } from './storage-error.js';
 
 export interface RecordLimits {
@@ -35,7 +35,7 @@ export function locateRecords(log: ReadableLog, offset: Offset, upTo: Offset, li
     if (segment.damagedFor(offset) !== undefined) return { error: 'CORRUPT_MESSAGE', slices: [], endOffset: offset };
     try {
       const found = onDisk('read', segment.path, () =>
-        locateIn(log, segment, offset, Math.min(upTo, log.written.offset), limits),
+        locateIn(log, i, offset, Math.min(upTo, log.written.offset), limits),
       );
       if (found !== null) return found;
     } catch (error) {
@@ -47,13 +47,15 @@ export function locateRecords(log: ReadableLog, offset: Offset, upTo: Offset, li
 }
 
 function locateIn(
-  { search }: ReadableLog,
-  segment: Segment,
+  { search, segments, written }: ReadableLog,
+  index: number,
   offset: Offset,
   upTo: Offset,
   { bytesMax, recordsMax }: RecordLimits,
 ): LocatedRecords | null {
+  const segment = segments[index];
   if (!search.findBatch(segment, offset, segment.writtenBytes)) return null;
+  search.doubt(segment, offset, segments[index + 1]?.baseOffset ?? written.offset);
   const { walk } = search;
   if (baseOffsetOf(walk.bytes, walk.at) >= upTo) return null;
   const { position } = walk;

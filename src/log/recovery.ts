@@ -45,6 +45,8 @@ export interface RecoveryParts extends RestoreParts {
   readonly openFiles: OpenFiles;
   readonly config: Pick<LogConfig, 'indexIntervalBytes' | 'messageBytesMax' | 'flush' | 'compacted'>;
   readonly epochs: LeaderEpochs;
+  /** The node's own: none in the log is higher. */
+  readonly nodeEpoch: LeaderEpoch;
   readonly producers: ProducerState;
   /** Unlinks the snapshot and forgets it. */
   removeSnapshot(offset: Offset): void;
@@ -121,7 +123,6 @@ export class Recovery {
     const nowMs = clock.nowMs();
     segment.forgetDamagedBytes();
     segment.startIndexes();
-    let assigned: LeaderEpoch = -1;
     let isOnDisk = segment.baseOffset < this.flushedEnd;
     if (!isOnDisk) this.believeTheDiskOnly(segment, 0);
     const range = {
@@ -132,14 +133,12 @@ export class Recovery {
       end: segment.writtenBytes,
       baseOffset: segment.baseOffset,
       offsetLimit: Math.min(next?.baseOffset ?? Number.POSITIVE_INFINITY, segment.baseOffset + OFFSET_SPAN_MAX),
+      // Compaction stays away from the last segment; records that are known to be gone may be missing in it.
+      endsDense: next === undefined && segment.damaged.length === 0,
     };
     const scan = new SegmentScan(files, openFiles.recoveryWindow, range, (bytes, at, position, size) => {
       segment.note(bytes, at, position, size, config.indexIntervalBytes);
-      const epoch = leaderEpochOf(bytes, at);
-      if (epoch > assigned) {
-        epochs.assign(epoch, baseOffsetOf(bytes, at));
-        assigned = epoch;
-      }
+      epochs.observe(leaderEpochOf(bytes, at), baseOffsetOf(bytes, at));
       if (producerIdOf(bytes, at) >= 0) producers.append(bytes, at, nowMs);
       if (isOnDisk && lastOffsetOf(bytes, at) + 1 >= this.flushedEnd) {
         isOnDisk = false;
@@ -233,7 +232,7 @@ export class Recovery {
     const { compacted } = this.parts.config;
     const isWhole = scan.nextOffset === next.baseOffset;
     // Its end was cut to its data when it was sealed, but nobody waited for that to be on disk.
-    if ((isWhole || compacted) && segment.writtenBytes > scan.validEnd && this.isRoom(segment, scan, fd)) {
+    if (isWhole && segment.writtenBytes > scan.validEnd && this.isRoom(segment, scan, fd)) {
       this.cutTail(segment, scan, fd);
     } else if (segment.writtenBytes > scan.validEnd) {
       segment.damaged.push({
@@ -321,6 +320,7 @@ export class Recovery {
 
   private finish(): void {
     const { files, directory, segments, snapshots } = this.parts;
+    this.parts.epochs.observed(this.parts.nodeEpoch);
     if (this.foundDamage) writeDamage(files, directory, segments);
     // A snapshot of offsets that are gone must not be loaded once they are given to others.
     const stale = snapshots.filter((offset) => offset > this.endOffset);

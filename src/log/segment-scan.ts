@@ -8,6 +8,8 @@ import type { FileSystem } from './file-system.js';
 
 /** Behind damage only batches up to this size are looked for: every length that random bytes claim would cost a CRC. */
 const SEARCHED_BATCH_BYTES_MAX = 64 * 1024 * 1024;
+/** What a disk writes to a wrong place is a page; of what is longer, and hangs together, the offsets are believed. */
+const STRAY_BYTES_MAX = 4096;
 
 /** Hears of every valid batch: its header lies in `bytes` at `at`; the whole batch need not. */
 export type BatchVisitor = (bytes: Buffer, at: number, position: FilePosition, size: number) => void;
@@ -19,12 +21,17 @@ export interface ScanRange {
   readonly baseOffset: Offset;
   /** No batch may reach this offset: the next segment begins there. */
   readonly offsetLimit: Offset;
+  /** No compaction was here: where offsets are missing in front of the very last batch, its own offset is wrong. */
+  readonly endsDense?: boolean;
 }
 
 /**
  * A batch is valid where its magic, its length, its offsets (never back, never beyond the segment) and its CRC are right.
  * What is not is skipped up to the next batch that is: first where the broken header says that the next one begins, then
  * byte by byte. Where none comes, the rest is a tail: {@link validEnd} is where it begins.
+ *
+ * A batch's offset lies outside of its CRC, and a page may have been written where another belongs: a batch that leaves
+ * offsets out, in front of others that have them, is not where it belongs. One such would hide all up to its offset.
  */
 export class SegmentScan {
   /** Position behind the last valid batch. */
@@ -77,17 +84,29 @@ export class SegmentScan {
 
   private takeBatch(): void {
     const { position } = this;
-    const size = this.validSizeAt(position, this.range.end);
+    const { end, endsDense = false } = this.range;
+    const size = this.validSizeAt(position, end);
     if (size > 0) {
-      this.accept(position, size);
+      const isBehindDamage = this.damaged.at(-1)?.endPosition === position;
+      const leavesOut = !isBehindDamage && this.baseOffsetAt(position) > this.nextOffset;
+      const belongs = leavesOut ? this.contradictedAt(position, size, 1) : -1;
+      if (belongs >= 0) {
+        this.suspectFrom = position;
+        this.endDamage(belongs);
+      } else if (leavesOut && endsDense && position + size === end && position > 0) {
+        this.position = end;
+      } else {
+        this.accept(position, size);
+      }
       return;
     }
     this.suspectFrom = position;
     // A flipped bit in a batch's body leaves its length right: then its neighbour is found without a search.
     const stated = this.hold(position, BATCH_HEADER_BYTES) ? sizeOf(this.window, position - this.filledFrom) : 0;
     const neighbour = position + stated;
-    if (stated >= BATCH_HEADER_BYTES && neighbour < this.range.end && this.validSizeAt(neighbour, this.range.end) > 0) {
-      this.endDamage(neighbour);
+    const neighbourSize = stated < BATCH_HEADER_BYTES ? -1 : this.validSizeAt(neighbour, end);
+    if (neighbourSize > 0) {
+      this.resumeAt(neighbour, neighbourSize);
     } else {
       this.position = position + 1;
     }
@@ -101,6 +120,51 @@ export class SegmentScan {
     this.position = position + size;
     this.validEnd = this.position;
     this.spentBytes += size;
+  }
+
+  /** Damage ends at the batch that was found, unless that is not where it belongs. */
+  private resumeAt(position: FilePosition, size: number): void {
+    const belongs =
+      this.baseOffsetAt(position) > this.nextOffset ? this.contradictedAt(position, size, STRAY_BYTES_MAX) : -1;
+    this.endDamage(belongs >= 0 ? belongs : position);
+  }
+
+  /**
+   * Where the first batch lies that shows the one at `position`, and those that follow on it, to be misplaced: one that has
+   * offsets which they leave out. -1 where there is none, or where they go on for `strayBytesMax`.
+   */
+  private contradictedAt(position: FilePosition, size: number, strayBytesMax: number): FilePosition {
+    const { end } = this.range;
+    let at = position;
+    let next = at + size;
+    let expected = this.baseOffsetAt(at) + this.deltaAt(at) + 1;
+    for (;;) {
+      if (next === end) return -1;
+      const nextSize = this.plausibleSizeAt(next, end);
+      if (nextSize < 0 || this.baseOffsetAt(next) < expected) break;
+      if (next - position >= strayBytesMax) return -1;
+      expected = this.baseOffsetAt(next) + this.deltaAt(next) + 1;
+      at = next;
+      next += nextSize;
+    }
+    if (this.validSizeAt(next, end) > 0) return next;
+    // The last of them may be torn, and what it says of its length, wrong.
+    if (strayBytesMax === 1) return -1;
+    const to = Math.min(end, position + 2 * STRAY_BYTES_MAX);
+    for (let candidate = at + 1; candidate < to; candidate++) {
+      if (this.validSizeAt(candidate, end) > 0) return this.baseOffsetAt(candidate) < expected ? candidate : -1;
+    }
+    return -1;
+  }
+
+  private baseOffsetAt(position: FilePosition): Offset {
+    this.hold(position, BATCH_HEADER_BYTES);
+    return baseOffsetOf(this.window, position - this.filledFrom);
+  }
+
+  private deltaAt(position: FilePosition): number {
+    this.hold(position, BATCH_HEADER_BYTES);
+    return lastOffsetDeltaOf(this.window, position - this.filledFrom);
   }
 
   private endDamage(position: FilePosition): void {
@@ -130,8 +194,9 @@ export class SegmentScan {
       this.spentBytes += candidate - this.position;
       this.position = candidate;
       if (found < 0) continue;
-      if (this.validSizeAt(candidate, sizeMax) > 0) {
-        this.endDamage(candidate);
+      const size = this.validSizeAt(candidate, sizeMax);
+      if (size > 0) {
+        this.resumeAt(candidate, size);
         return;
       }
       this.position = candidate + 1;
@@ -140,6 +205,14 @@ export class SegmentScan {
 
   /** Size of the batch at `position`, or -1 where there is none that could be believed. */
   private validSizeAt(position: FilePosition, end: FilePosition): number {
+    const size = this.plausibleSizeAt(position, end);
+    if (size < 0) return -1;
+    const stored = crcOf(this.window, position - this.filledFrom);
+    return this.crcAt(position, size) === stored ? size : -1;
+  }
+
+  /** The same for the header alone, without its checksum. */
+  private plausibleSizeAt(position: FilePosition, end: FilePosition): number {
     if (!this.hold(position, BATCH_HEADER_BYTES)) return -1;
     const at = position - this.filledFrom;
     const { window } = this;
@@ -150,9 +223,7 @@ export class SegmentScan {
     const delta = lastOffsetDeltaOf(window, at);
     if (baseOffset < this.nextOffset || delta < 0 || baseOffset + delta >= this.range.offsetLimit) return -1;
     const count = recordsCountOf(window, at);
-    if (count < 0 || count > delta + 1) return -1;
-    const stored = crcOf(window, at);
-    return this.crcAt(position, size) === stored ? size : -1;
+    return count < 0 || count > delta + 1 ? -1 : size;
   }
 
   private crcAt(position: FilePosition, size: number): number {

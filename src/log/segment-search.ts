@@ -19,6 +19,9 @@ import { indexedTimestampOf, type Segment } from './segment.js';
 import { onDisk } from './storage-error.js';
 import { lastBefore, TIME_ENTRY_BYTES, type TimeEntries, TimeIndexFile } from './time-index.js';
 
+/** What an entry of an index has room for. */
+const OFFSET_SPAN_MAX = 0x7fffffff;
+
 export interface TimestampOffset {
   readonly timestampMs: number;
   readonly offset: Offset;
@@ -56,6 +59,18 @@ export class SegmentSearch {
     return false;
   }
 
+  /**
+   * To be asked where {@link findBatch} stands on a batch for a reader: one that leaves out the offset asked for, where no
+   * compaction was, or reaches what is not the segment's, is not what it was. @throws KafkaError CORRUPT_MESSAGE, once
+   */
+  doubt(segment: Segment, offset: Offset, offsetLimit: Offset): void {
+    const { bytes, at } = this.walk;
+    const leavesOut = !this.parts.config.compacted && baseOffsetOf(bytes, at) > Math.max(offset, segment.baseOffset);
+    if ((leavesOut || lastOffsetOf(bytes, at) >= offsetLimit) && this.examineOnce(segment)) {
+      throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} has no batch with the offset ${offset}.`);
+    }
+  }
+
   /** The boundary where batches that begin at `from` stop fitting into `limitBytes`; `end` where all of them fit. */
   cut(segment: Segment, from: FilePosition, limitBytes: number, end: FilePosition): FilePosition {
     this.cutOffset = -1;
@@ -66,7 +81,7 @@ export class SegmentSearch {
     // Offsets may be missing in front of a batch only where compaction has been: then the one before it has to be asked.
     if (this.parts.config.compacted && entry >= 0) entry--;
     const start = entry < 0 ? from : Math.max(from, entries.positionAt(entry));
-    if (start > from && segment.offsets === null) {
+    if (start > from && !isKnownWhole(segment)) {
       const lastOffset = entries.offsetAt(entry);
       this.startAt(segment, start, sound);
       if (!this.standsOn(lastOffset)) {
@@ -95,7 +110,7 @@ export class SegmentSearch {
     const entry = lastBefore(entries, timestampMs);
     const entryTimestampMs = entry < 0 ? -1 : entries.timestampAt(entry);
     const entryOffset = entry < 0 ? from : entries.offsetAt(entry);
-    if (entry >= 0 && segment.times === null && !this.fits(segment, entryTimestampMs, entryOffset)) {
+    if (entry >= 0 && !isKnownWhole(segment) && !this.fits(segment, entryTimestampMs, entryOffset)) {
       this.rebuildIndexes(segment);
       return this.firstAtOrAfter(segment, timestampMs, from, upTo);
     }
@@ -180,7 +195,7 @@ export class SegmentSearch {
     const position = entries.positionAt(entry);
     const lastOffset = entries.offsetAt(entry);
     this.startAt(segment, position, end);
-    if (segment.offsets !== null || this.standsOn(lastOffset)) {
+    if (isKnownWhole(segment) || this.standsOn(lastOffset)) {
       this.startAt(segment, position, end);
       return;
     }
@@ -301,22 +316,40 @@ export class SegmentSearch {
     return true;
   }
 
-  /** Reads every header of a sealed segment and writes both of its index files anew. */
+  /** Reads every header of a segment and builds both of its indexes anew; of a sealed one, writes them to their files. */
   private rebuildIndexes(segment: Segment): void {
     const { files, openFiles, log, config } = this.parts;
+    const isActive = segment.indexesAreLoaded;
     log.warn({ segment: segment.path }, 'An index file is missing or wrong and is built anew.');
     segment.startIndexes();
     this.startAt(segment, 0, segment.writtenBytes);
+    let isSound = true;
+    let expected = segment.baseOffset;
     while (this.step(segment)) {
-      segment.note(this.walk.bytes, this.walk.at, this.walk.position, this.walk.size, config.indexIntervalBytes);
+      const { bytes, at, position, size } = this.walk;
+      const lastOffset = lastOffsetOf(bytes, at);
+      // What has no place in the order of the segment has none in its indexes.
+      if (baseOffsetOf(bytes, at) < expected || lastOffset - segment.baseOffset > OFFSET_SPAN_MAX) {
+        isSound = false;
+        continue;
+      }
+      segment.note(bytes, at, position, size, config.indexIntervalBytes);
+      expected = lastOffset + 1;
     }
-    if (this.walk.broken && this.examineOnce(segment)) {
+    if ((this.walk.broken || !isSound) && this.examineOnce(segment)) {
+      segment.indexesAreLoaded = isActive;
       this.rebuildIndexes(segment);
       return;
     }
+    if (isActive) return;
     onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
     segment.releaseIndexes();
   }
+}
+
+/** Built in memory from the batches themselves. */
+function isKnownWhole(segment: Segment): boolean {
+  return segment.offsets !== null && !segment.indexesAreLoaded;
 }
 
 /** Writes the indexes in memory to their files. Not durable by itself: what a cut of power leaves is checked when used. */

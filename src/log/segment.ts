@@ -51,6 +51,8 @@ export class Segment {
   bytesSinceEntry = 0;
   /** The index files of a sealed segment were found to fit it. */
   indexesAreChecked = false;
+  /** Its indexes in memory came from files: they are believed entry by entry, as those on disk are. */
+  indexesAreLoaded = false;
   /** The swap that gave the file its name, see segment-swap; 0 for one that was there when the log was opened, or appended to since. */
   generation = 0;
   /** All of it was checked since it turned out to be damaged. */
@@ -127,6 +129,7 @@ export class Segment {
 
   /** Begins with empty indexes in memory. */
   startIndexes(): void {
+    this.indexesAreLoaded = false;
     this.offsets = new OffsetIndex(this.baseOffset);
     this.times = new TimeIndex(this.baseOffset);
     this.maxTimestampMs = -1;

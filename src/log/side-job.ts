@@ -1,6 +1,6 @@
 /** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type DirectoryProgress, writeProgress } from './data-directory.js';
+import { type DirectoryProgress, writeProgress } from './directory-progress.js';
 import { nodeFileSystem } from './file-system.js';
 
 export type SideJob =

@@ -11,10 +11,9 @@ test('a bit that flips anywhere in an index costs no record and closes no log', 
   for (let i = 0; i < 60; i++) append(log, { values: ['v'.repeat(80)], timestampMs: 1000 + i });
   flush(files, log);
   log.close();
-  for (const path of files
-    .paths()
-    .filter((name) => /\.(time)?index$/.test(name))
-    .slice(0, 4)) {
+  const indexes = files.paths().filter((name) => /\.(time)?index$/.test(name));
+  // Of two sealed segments, and of the active one.
+  for (const path of [...indexes.slice(0, 4), ...indexes.slice(-2)]) {
     const whole = files.content(path);
     for (let bit = 0; bit < whole.length * 8; bit++) {
       const copy = files.snapshot();
@@ -29,6 +28,8 @@ test('a bit that flips anywhere in an index costs no record and closes no log', 
       const { records, refused } = readAll(copy, again, 500);
       assert.deepEqual([records.length, refused.length], [60, 0], where);
       assert.equal(again.maxTimestamp(60)?.offset, 59, where);
+      const { baseOffset } = append(again, { timestampMs: 1060 });
+      assert.equal(again.offsetAtTime(1060, 61)?.offset, baseOffset, where);
     }
   }
 });

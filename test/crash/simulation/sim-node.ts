@@ -5,14 +5,9 @@
 import assert from 'node:assert/strict';
 import { NEVER_SCRUBBED } from '../../../src/base/segment-check.js';
 import type { LogConfig } from '../../../src/config/log-config.js';
-import {
-  LOG_START_FILE,
-  RECOVERY_POINT_FILE,
-  readOffsetCheckpoint,
-  takeCleanShutdownMarker,
-  writeCleanShutdownMarker,
-} from '../../../src/log/checkpoint.js';
-import { CLAIM_MARK_FILE, type DirectoryProgress, writeProgress } from '../../../src/log/data-directory.js';
+import { takeCleanShutdownMarker, writeCleanShutdownMarker } from '../../../src/log/checkpoint.js';
+import { CLAIM_MARK_FILE } from '../../../src/log/data-directory.js';
+import { type DirectoryProgress, readProgress, writeProgress } from '../../../src/log/directory-progress.js';
 import { flushSealed } from '../../../src/log/sealed-flush.js';
 import { BATCH_HEADER_BYTES } from '../../../src/record/batch-layout.js';
 import { decodeRecords } from '../../../src/record/record.js';
@@ -78,8 +73,7 @@ export class SimNode {
     this.life++;
     const { disk } = this;
     if (this.life === 1) disk.setContent(`${DATA}/${CLAIM_MARK_FILE}`, Buffer.alloc(0));
-    const recoveryPoints = this.main(() => readOffsetCheckpoint(disk, DATA, RECOVERY_POINT_FILE));
-    const logStarts = this.main(() => readOffsetCheckpoint(disk, DATA, LOG_START_FILE)) ?? new Map();
+    const { recoveryPoints, logStartOffsets } = this.main(() => readProgress(disk, DATA));
     const marked = this.main(() => takeCleanShutdownMarker(disk, DATA));
     const clean = (marked && recoveryPoints !== null) || this.life === 1;
     if (!clean) this.epoch++;
@@ -100,7 +94,7 @@ export class SimNode {
     this.partitions.forEach((partition, at) => {
       const key = `${partition.spec.topic} ${partition.spec.index}`;
       const recoveryPoint = recoveryPoints?.get(key) ?? 0;
-      const logStartOffset = logStarts.get(key) ?? 0;
+      const logStartOffset = logStartOffsets.get(key) ?? 0;
       this.seat(at, { ...partition.spec, clean, recoveryPoint, logStartOffset }, partition);
     });
     this.settle();
