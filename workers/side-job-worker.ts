@@ -1,15 +1,14 @@
 /** Entry of the side-job pool's threads. Decides nothing. */
 import { systemClock } from '../src/base/clock.js';
 import type { CompactedSegment, CompactionJob, CompactionOutcome } from '../src/base/compaction-plan.js';
-import type { SealedFlush } from '../src/base/sealed-flush.js';
 import type { CheckPace, DamagedRange, SegmentCheck } from '../src/base/segment-check.js';
 import { runCompaction } from '../src/log/compaction-run.js';
 import { nodeFileSystem } from '../src/log/file-system.js';
 import { Removal } from '../src/log/removal.js';
-import { flushSealed } from '../src/log/sealed-flush.js';
 import { checkSegment } from '../src/log/segment-check.js';
 import { Handover, type HandoverMemory } from '../src/ring/handover.js';
 
+export { flushSealed as runSealedFlush } from '../src/log/sealed-flush.js';
 export { runSideJob } from '../src/log/side-job.js';
 export { runPreparation } from '../src/record/batch-preparation.js';
 
@@ -26,10 +25,6 @@ export function runCompactionJob({
 export function runDeletion({ paths, handover }: { paths: readonly string[]; handover: HandoverMemory }): void {
   const removal = new Removal(new Handover<never, never>(handover));
   for (const path of paths) removal.remove(path);
-}
-
-export function runSealedFlush(path: string): SealedFlush | null {
-  return flushSealed(nodeFileSystem, path);
 }
 
 export function runSegmentCheck({

@@ -1,7 +1,7 @@
 /** Brings a sealed segment to disk off its shard's thread, for logs whose appends wait for no disk. Side-job pool. */
 import { dirname } from 'node:path';
 import type { SealedFlush } from '../base/sealed-flush.js';
-import type { FileSystem } from './file-system.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { codeOf, flushing, StorageError } from './storage-error.js';
 
 /**
@@ -9,7 +9,7 @@ import { codeOf, flushing, StorageError } from './storage-error.js';
  * been brought to disk by anybody else. Null where somebody deleted it meanwhile. @throws what the system says where the
  * file cannot be opened: then nothing is lost.
  */
-export function flushSealed(files: FileSystem, path: string): SealedFlush | null {
+export function flushSealed(path: string, files: FileSystem = nodeFileSystem): SealedFlush | null {
   let fd: number;
   try {
     fd = files.open(path, 'write');

@@ -331,7 +331,7 @@ test('flush=never: a sealed segment whose flush failed closes its log, which is 
   bench.files.before = (operation) => {
     if (operation === 'fdatasync') throw systemError('EIO');
   };
-  const outcome = flushSealed(bench.files, sealed.path);
+  const outcome = flushSealed(sealed.path, bench.files);
   assert.match(outcome?.failure ?? '', /Could not flush .*EIO/);
   bench.files.before = () => {};
   bench.request(0, { kind: 'sealedFlushed', segmentBase: sealed.segmentBase, failure: outcome?.failure ?? null });
@@ -357,8 +357,8 @@ test('flush=never: a sealed segment is on disk with the names of its folders; on
   }
   const [sealed] = bench.notices.filter((notice) => notice.kind === 'sealed');
   assert.equal(sealed?.kind, 'sealed');
-  assert.deepEqual(flushSealed(bench.files, sealed.path), { failure: null });
-  assert.equal(flushSealed(bench.files, `${sealed.path}.none`), null);
+  assert.deepEqual(flushSealed(sealed.path, bench.files), { failure: null });
+  assert.equal(flushSealed(`${sealed.path}.none`, bench.files), null);
   bench.files.crash(() => 0);
   assert.ok(bench.files.content(sealed.path).length > 0);
 });

@@ -616,7 +616,7 @@ export class SimNode {
       return true;
     }
     const { partition, segmentBase, path } = job;
-    const outcome = flushSealed(disk, path);
+    const outcome = flushSealed(path, disk);
     if (outcome !== null && this.partitions.includes(partition)) {
       const { shard, slot } = partition;
       this.flushesUnheard.add(shard);
