@@ -1,10 +1,16 @@
 /** What somebody finds who checks a segment elsewhere: it counts while the segment is the log's, is written down, and can be undone. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { available, missing } from '../../src/base/libc.js';
 import type { SegmentCheck } from '../../src/base/segment-check.js';
+import { nodeFileSystem } from '../../src/log/file-system.js';
 import type { PartitionLog } from '../../src/log/partition-log.js';
 import { checkSegment } from '../../src/log/segment-check.js';
 import { FakeClock } from '../base/fake-clock.js';
+import { temporaryFolder } from '../temp-folder.js';
 import { FakeFileSystem } from './fake-file-system.js';
 import { append, compact, DIRECTORY, flush, openLog, readAll } from './testbed.js';
 
@@ -169,4 +175,32 @@ test('a check leaves in the page cache what was there, and nothing else', () => 
   dropped.length = 0;
   checkSegment(files, new FakeClock(), check, AT_ONCE, host);
   assert.deepEqual(dropped, []);
+});
+
+test('a cold file is cold again when it was checked, a warm one stays warm: the kernel does what it is told', (t) => {
+  if (!available.fadvise || !available.preadNoWait) return t.skip(`no page cache to be asked: ${missing()}`);
+  if (readFileSync('/proc/mounts', 'utf8').includes(` ${tmpdir()} tmpfs`))
+    return t.skip('temporary files lie in memory');
+  const block = 2 * 1024 * 1024;
+  const blocks = 12;
+  const path = join(temporaryFolder('page-cache'), '00000000000000000000.log');
+  nodeFileSystem.writeFileAtomically(path, Buffer.alloc(blocks * block, 0x55));
+  const fd = nodeFileSystem.open(path, 'read');
+  t.after(() => nodeFileSystem.close(fd));
+  const check = { path, segmentBase: 0, bytes: blocks * block, offsetLimit: 1 };
+  const warm = () => {
+    const all = Array.from({ length: blocks }, (_, at) => nodeFileSystem.isCached(fd, at * block, block));
+    return all.filter((isCached) => isCached).length;
+  };
+  nodeFileSystem.dropCache(fd, 0);
+  assert.equal(warm(), 0);
+  const checkIt = (sparesCache: boolean) =>
+    checkSegment(nodeFileSystem, new FakeClock(), check, { ...AT_ONCE, sparesCache }, host);
+  checkIt(true);
+  // What is on its way into the cache as the kernel is asked may stay.
+  assert.ok(warm() <= blocks / 4, `${warm()} of ${blocks} blocks`);
+  checkIt(false);
+  assert.ok(warm() >= (blocks * 3) / 4, `${warm()} of ${blocks} blocks`);
+  checkIt(true);
+  assert.ok(warm() >= blocks / 2, `${warm()} of ${blocks} blocks`);
 });
