@@ -26,10 +26,10 @@ export function writeChecksummedText(
   files.writeFileAtomically(path, Buffer.from(`${firstLine(title, body)}\n${body}`), durable);
 }
 
-/** The body; empty where there is no such file, null where it is there and cannot be believed. */
-export function readChecksummedText(files: FileSystem, path: string, title: string): string | null {
+/** The body; undefined where there is no such file, null where it is there and cannot be believed. */
+export function readChecksummedText(files: FileSystem, path: string, title: string): string | null | undefined {
   const text = readTextFile(files, path);
-  if (text === null) return '';
+  if (text === null) return undefined;
   const lineEnd = text.indexOf('\n');
   const body = text.slice(lineEnd + 1);
   return text.slice(0, lineEnd) === firstLine(title, body) ? body : null;

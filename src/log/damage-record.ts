@@ -35,6 +35,7 @@ export function writeDamage(files: FileSystem, directory: string, segments: read
 /** Tells the segments what was written about them. False where the file is there and cannot be believed. */
 export function readDamage(files: FileSystem, directory: string, segments: readonly DamagedFile[]): boolean {
   const body = readChecksummedText(files, join(directory, DAMAGE_FILE), TITLE);
+  if (body === undefined) return true;
   if (body === null) return false;
   for (const line of body.split('\n').filter((entry) => entry !== '')) {
     const [base, position, endPosition, startOffset, endOffset] = line.split(' ').map(Number);

@@ -13,7 +13,6 @@
  */
 import { join } from 'node:path';
 import type { Offset } from '../base/units.js';
-import { crc32c } from '../record/crc32c.js';
 import {
   FIRST_DIRTY_FILE,
   LOG_START_FILE,
@@ -21,9 +20,9 @@ import {
   partitionKey,
   RECOVERY_POINT_FILE,
   readOffsetCheckpoint,
-  readTextFile,
   writeOffsetCheckpoint,
 } from './checkpoint.js';
+import { readChecksummedText, writeChecksummedText } from './checksummed-text.js';
 import type { FileSystem } from './file-system.js';
 import { type ScrubbedLog, writeScrubCheckpoint } from './scrub-checkpoint.js';
 
@@ -63,7 +62,7 @@ export function writeProgress(files: FileSystem, directory: string, progress: It
     if (firstDirtyOffset > 0) firstDirty.push({ topic, index, offset: firstDirtyOffset });
     scrubbed.push({ topic, index, scrub });
   }
-  files.writeFileAtomically(join(directory, PROGRESS_FILE), Buffer.from(`${TITLE} ${checksum(body)}\n${body}`));
+  writeChecksummedText(files, join(directory, PROGRESS_FILE), TITLE, body, true);
   writeOffsetCheckpoint(files, directory, RECOVERY_POINT_FILE, recoveryPoints);
   writeOffsetCheckpoint(files, directory, LOG_START_FILE, logStarts);
   writeOffsetCheckpoint(files, directory, FIRST_DIRTY_FILE, firstDirty);
@@ -72,8 +71,8 @@ export function writeProgress(files: FileSystem, directory: string, progress: It
 
 export function readProgress(files: FileSystem, directory: string): KnownProgress {
   const path = (name: string): string => join(directory, name);
-  const text = readTextFile(files, path(PROGRESS_FILE));
-  const ours = text === null ? null : decode(text);
+  const body = readChecksummedText(files, path(PROGRESS_FILE), TITLE);
+  const ours = body == null ? null : decode(body);
   const names = [RECOVERY_POINT_FILE, LOG_START_FILE, FIRST_DIRTY_FILE];
   const kafkas = names.map((name) => readOffsetCheckpoint(files, directory, name));
   if (ours !== null) {
@@ -82,7 +81,7 @@ export function readProgress(files: FileSystem, directory: string): KnownProgres
     if (!isStale) return knownFrom(ours, differing.map(path));
   }
   const broken = names.filter((_, i) => kafkas[i] === null);
-  if (text !== null && ours === null) broken.push(PROGRESS_FILE);
+  if (body === null) broken.push(PROGRESS_FILE);
   return knownFrom(kafkas, broken.map(path));
 }
 
@@ -98,11 +97,8 @@ function knownFrom(
   };
 }
 
-/** Recovery points, log starts and first dirty offsets; null where the text cannot be believed. */
-function decode(text: string): Map<string, Offset>[] | null {
-  const lineEnd = text.indexOf('\n');
-  const body = text.slice(lineEnd + 1);
-  if (lineEnd < 0 || text.slice(0, lineEnd) !== `${TITLE} ${checksum(body)}`) return null;
+/** Recovery points, log starts and first dirty offsets. */
+function decode(body: string): Map<string, Offset>[] {
   const columns = [new Map<string, Offset>(), new Map<string, Offset>(), new Map<string, Offset>()];
   for (const line of body.split('\n').filter((entry) => entry !== '')) {
     const [topic, index, ...offsets] = line.split(' ');
@@ -121,8 +117,4 @@ function differences(a: ReadonlyMap<string, Offset>, b: ReadonlyMap<string, Offs
   ].map(([one, other]) => [...one].filter(([key, offset]) => offset > 0 && !other.get(key)).length);
   const changed = [...a].filter(([key, offset]) => offset > 0 && b.get(key) && b.get(key) !== offset).length;
   return changed + Math.max(onlyInA, onlyInB);
-}
-
-function checksum(body: string): string {
-  return crc32c(Buffer.from(body)).toString(16).padStart(8, '0');
 }

@@ -32,8 +32,9 @@ export function writeScrubCheckpoint(files: FileSystem, directory: string, logs:
 /** By {@link partitionKey}; null where the file is there and cannot be believed. */
 export function readScrubCheckpoint(files: FileSystem, directory: string): Map<string, ScrubProgress> | null {
   const body = readChecksummedText(files, join(directory, SCRUB_CHECKPOINT_FILE), TITLE);
-  if (body === null) return null;
   const found = new Map<string, ScrubProgress>();
+  if (body === undefined) return found;
+  if (body === null) return null;
   for (const line of body.split('\n').filter((entry) => entry !== '')) {
     const [topic, index, throughMs, downTo] = line.split(' ');
     found.set(partitionKey(topic, Number(index)), { throughMs: Number(throughMs), downTo: Number(downTo) });
