@@ -263,6 +263,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     const sideJobs = createSideJobs(
       SIDE_JOB_ENTRY,
       { compacting: compaction?.threads ?? 0, checking: scrubIntervalMs > 0 ? 1 : 0, preparing: this.shardCount },
+      clock,
       logger,
     );
     const partitions = new PartitionClient({
@@ -373,6 +374,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
       gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
       this.counted.collect(topicCollector(topics, partitions));
       this.counted.collect(topicDiskCollector(topics, partitions, clock));
+      this.counted.collect((put) => {
+        const offline = directories.all.filter(({ claimed, trouble }) => claimed === null || trouble !== null);
+        put('kafka_log_logmanager_offlinelogdirectorycount', {}, offline.length);
+      });
       partitions.watchDisks();
       const fallenGroups = new FallenGroups({ wheel, logger, topics, partitions, groups: () => groups.allGroups() });
       this.counted.collect(fallenGroups.collect);

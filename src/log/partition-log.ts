@@ -450,7 +450,9 @@ export class PartitionLog {
       this.turn.undo();
     } catch (second) {
       // Whatever its code, a full disk's too: the log is not as it was before, so it is no matter of room any more.
-      this.failure = new StorageError(`A turn could not be taken back: ${(second as Error).message}`, this.directory);
+      const { message, trouble } = second as StorageError;
+      const named = trouble === 'disk full' ? 'disk error' : trouble;
+      this.failure = new StorageError(`A turn could not be taken back: ${message}`, this.directory, second, named);
       return this.failure;
     }
     if (cause === null || !cause.full) this.failure = cause ?? new StorageError(String(error), this.directory, error);

@@ -1,5 +1,7 @@
 /** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { CLAIM_MARK_FILE } from './data-directory.js';
 import { type DirectoryProgress, writeProgress } from './directory-progress.js';
 import { nodeFileSystem } from './file-system.js';
 
@@ -15,6 +17,9 @@ const scratch = Buffer.allocUnsafe(256 * 1024);
 
 export function runSideJob(job: SideJob): void {
   if (job.kind === 'checkpoint') {
+    if (!nodeFileSystem.exists(join(job.directory, CLAIM_MARK_FILE))) {
+      throw new Error(`${job.directory} is not there any more, or another one is in its place`);
+    }
     writeProgress(nodeFileSystem, job.directory, job.progress);
     return;
   }

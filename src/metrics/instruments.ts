@@ -82,6 +82,11 @@ export const instruments = {
     doc: 'Times that a disk closed a log, or refused a write for want of room, by what was wrong: see "When a disk fails".',
   }),
 
+  kafka_log_logmanager_offlinelogdirectorycount: gauge({
+    unit: 'folders',
+    doc: 'Folders of log.dirs that are missing or refuse writes.',
+  }),
+
   // ---- Topics and their logs
   kafka_server_replicamanager_partitioncount: gauge({ unit: 'partitions', doc: 'Partitions of all topics.' }),
   kafka_server_replicamanager_leadercount: gauge({ unit: 'partitions', doc: 'Partitions that can be used now.' }),

@@ -7,6 +7,7 @@
  * apart from its neighbours when it dies.
  */
 import type { Piscina } from 'piscina';
+import type { Clock } from '../base/clock.js';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
 import type { SealedFlush } from '../base/sealed-flush.js';
@@ -46,13 +47,36 @@ export interface SideJobThreads {
 /** Beside those that compact, check or prepare batches, which are at it for long. */
 const SHORT_JOB_THREADS = 2;
 
-export function createSideJobs(entry: URL, threads: SideJobThreads, logger: Logger): SideJobs {
+/** After a thread could not be had: what waits for one is tried again. */
+const THREAD_RETRY_MS = 500;
+
+export function createSideJobs(entry: URL, threads: SideJobThreads, clock: Clock, logger: Logger): SideJobs {
   // Loaded and made at first use: a start does not wait for it, an idle broker has no thread for it.
   let pool: Promise<Piscina> | null = null;
   const open = async (): Promise<Piscina> => {
-    const { Piscina } = await import('piscina');
+    const { Piscina } = await import('piscina').catch((error) => {
+      // Without descriptors not even its code can be read; the next job tries again.
+      pool = null;
+      throw error;
+    });
     const maxThreads = SHORT_JOB_THREADS + threads.compacting + threads.checking + threads.preparing;
-    return new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
+    const opened = new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
+    // Without anybody who listens it would end the process.
+    opened.on('error', (error) => {
+      logger.warn({ error: (error as Error).message }, 'a thread of the side-job pool could not be started, or ended');
+      retry();
+    });
+    return opened;
+  };
+  let retrying = false;
+  /** The pool starts a thread when a job comes, and at no other time. */
+  const retry = (): void => {
+    if (retrying || closing) return;
+    retrying = true;
+    clock.after(THREAD_RETRY_MS, () => {
+      retrying = false;
+      if (!closing) void run({ kind: 'probe', directory: '/' }, null);
+    });
   };
   /** `what` null: a failure is an answer like any other. */
   const run = async (job: object, what: string | null): Promise<boolean> => {
