@@ -7,6 +7,8 @@ import type { DataFolder, HeldLog } from './data-folder.js';
 
 const SECTOR_BYTES = 512;
 const HEADER_BYTES = 61;
+/** Of a batch, where its checksum ends. */
+const CRC_END = 21;
 
 /** The bytes behind the end of `log`, whose next batch would be `next`. */
 type Tail = (log: HeldLog, next: Buffer, random: Random) => Buffer;
@@ -49,7 +51,8 @@ const TAILS: Readonly<Record<string, Tail>> = {
     return bytes.subarray(random(bytes.length));
   },
   'a torn batch over batches that the file held before': (log, next, random) => {
-    const torn = next.subarray(0, 1 + random(next.length - 1));
+    // With its checksum: an offset alone would be given to the old batch, and nobody could tell.
+    const torn = next.subarray(0, CRC_END + random(next.length - CRC_END));
     const old = stale(log, random);
     return Buffer.concat([torn, old.subarray(Math.min(torn.length, old.length - 1))]);
   },
