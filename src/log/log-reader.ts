@@ -113,8 +113,8 @@ function locateIn(
   if (atStart && end <= maxBytes) position = 0;
   else if (isPlace(log.flushed, segment, offset)) position = log.flushed.position;
   else {
-    if (!search.findBatch(segment, offset, end)) return null;
-    search.doubt(segment, offset, segments[index + 1]?.baseOffset ?? log.written.offset);
+    const offsetLimit = segments[index + 1]?.baseOffset ?? log.written.offset;
+    if (!search.findForReader(segment, offset, end, offsetLimit)) return null;
     position = search.walk.position;
     firstSize = search.walk.size;
   }

@@ -54,8 +54,8 @@ function locateIn(
   { bytesMax, recordsMax }: RecordLimits,
 ): LocatedRecords | null {
   const segment = segments[index];
-  if (!search.findBatch(segment, offset, segment.writtenBytes)) return null;
-  search.doubt(segment, offset, segments[index + 1]?.baseOffset ?? written.offset);
+  const offsetLimit = segments[index + 1]?.baseOffset ?? written.offset;
+  if (!search.findForReader(segment, offset, segment.writtenBytes, offsetLimit)) return null;
   const { walk } = search;
   if (baseOffsetOf(walk.bytes, walk.at) >= upTo) return null;
   const { position } = walk;

@@ -60,15 +60,17 @@ export class SegmentSearch {
   }
 
   /**
-   * To be asked where {@link findBatch} stands on a batch for a reader: one that leaves out the offset asked for, where no
-   * compaction was, or reaches what is not the segment's, is not what it was. @throws KafkaError CORRUPT_MESSAGE, once
+   * The same for a reader, of whom nothing at or behind `offsetLimit` may be had: where the batch leaves out the offset asked
+   * for, and no compaction was there, or reaches too far, all of the segment is checked, once. @throws KafkaError CORRUPT_MESSAGE
    */
-  doubt(segment: Segment, offset: Offset, offsetLimit: Offset): void {
+  findForReader(segment: Segment, offset: Offset, end: FilePosition, offsetLimit: Offset): boolean {
+    if (!this.findBatch(segment, offset, end)) return false;
     const { bytes, at } = this.walk;
     const leavesOut = !this.parts.config.compacted && baseOffsetOf(bytes, at) > Math.max(offset, segment.baseOffset);
-    if ((leavesOut || lastOffsetOf(bytes, at) >= offsetLimit) && this.examineOnce(segment)) {
-      throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} has no batch with the offset ${offset}.`);
-    }
+    const isDoubtful = leavesOut || lastOffsetOf(bytes, at) >= offsetLimit;
+    if (!isDoubtful || !this.examineOnce(segment)) return true;
+    if (segment.damagedFor(offset) === undefined) return this.findBatch(segment, offset, end);
+    throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} is damaged where the offset ${offset} was.`);
   }
 
   /** The boundary where batches that begin at `from` stop fitting into `limitBytes`; `end` where all of them fit. */

@@ -493,3 +493,19 @@ describe('compaction that cannot be', () => {
     assert.throws(() => new Compaction(files, plan, AMPLE_MEMORY), CompactionError);
   });
 });
+
+describe('a log that is not compacted any more', () => {
+  it('misses nothing where compaction has left offsets out', () => {
+    const files = new FakeFileSystem();
+    const log = logOf(files, ['a1 b1', 'a2 c1', 'c2 d1', 'c3 e1']);
+    compact(files, log, NOW_MS);
+    const left = read(files, log);
+    log.close();
+    const again = openLog(files, { config: { ...config, compacted: false }, clean: true });
+    for (const fetchBytes of [1, 150, 1_000_000]) {
+      const { records, refused } = readAll(files, again, fetchBytes);
+      assert.equal(records.length, left.split(' ').length);
+      assert.deepEqual(refused, []);
+    }
+  });
+});
