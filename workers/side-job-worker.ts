@@ -4,7 +4,7 @@ import type { CompactedSegment, CompactionJob, CompactionOutcome } from '../src/
 import type { CheckPace, DamagedRange, SegmentCheck } from '../src/base/segment-check.js';
 import { runCompaction } from '../src/log/compaction-run.js';
 import { nodeFileSystem } from '../src/log/file-system.js';
-import { Removal } from '../src/log/removal.js';
+import { removeAll } from '../src/log/removal.js';
 import { checkSegment } from '../src/log/segment-check.js';
 import { Handover, type HandoverMemory } from '../src/ring/handover.js';
 
@@ -23,8 +23,7 @@ export function runCompactionJob({
 }
 
 export function runDeletion({ paths, handover }: { paths: readonly string[]; handover: HandoverMemory }): void {
-  const removal = new Removal(new Handover<never, never>(handover));
-  for (const path of paths) removal.remove(path);
+  removeAll(paths, new Handover<never, never>(handover));
 }
 
 export function runSegmentCheck({

@@ -37,12 +37,17 @@ export interface RemovalHost {
   pause(ms: number): void;
 }
 
-export class Removal {
+/** Files, or folders with all that is in them; fine where they are gone. Throws what the disk says. */
+export function removeAll(paths: readonly string[], host: RemovalHost): void {
+  const removal = new Removal(host);
+  for (const path of paths) removal.remove(path);
+}
+
+class Removal {
   private sincePauseBytes = 0;
 
   constructor(private readonly host: RemovalHost) {}
 
-  /** A file, or a folder with all that is in it; fine where it is gone. Throws what the disk says. */
   remove(path: string): void {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return;

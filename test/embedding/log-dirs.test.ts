@@ -189,7 +189,7 @@ test('a folder that goes away while the broker runs: nothing is begun where it w
     readdirSync(going).filter((name) => name.startsWith(TOPIC)),
     [],
   );
-  rmSync(going, { recursive: true });
+  rmSync(going, { recursive: true, maxRetries: 5 });
   renameSync(`${going}-away`, going);
   await run.appendOnceBack(lost[0], 'second');
   assert.equal(await run.read(lost[0]), 'second');

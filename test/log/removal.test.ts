@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Removal } from '../../src/log/removal.js';
+import { type RemovalHost, removeAll } from '../../src/log/removal.js';
 import { temporaryFolder } from '../temp-folder.js';
 
 const MiB = 1024 * 1024;
@@ -26,20 +26,18 @@ function largeFile(path: string, mebibytes: number): string {
   return path;
 }
 
-function countingRemoval(onPause: () => void = () => {}): { removal: Removal; pauses: () => number } {
-  let pauses = 0;
-  const pause = () => {
-    pauses++;
-    onPause();
-  };
-  return { removal: new Removal({ pause }), pauses: () => pauses };
+class PauseCounter implements RemovalHost {
+  count = 0;
+
+  pause(): void {
+    this.count++;
+  }
 }
 
 test('a large file loses its name at once and its end bit by bit, with a pause after each', { skip: noProc() }, () => {
   const path = largeFile(join(temporaryFolder('removal'), 'a.log.deleted'), 70);
   const seen: boolean[] = [];
-  const { removal } = countingRemoval(() => seen.push(existsSync(path)));
-  removal.remove(path);
+  removeAll([path], { pause: () => seen.push(existsSync(path)) });
   assert.deepEqual(seen, [false, false, false, false], '16 MiB at a time, the last 6 MiB without a pause behind them');
 });
 
@@ -47,25 +45,25 @@ test('small files of a folder are taken together, and the folder goes', () => {
   const folder = join(temporaryFolder('removal'), 't-0.deleted');
   mkdirSync(folder);
   for (let i = 0; i < 10; i++) largeFile(join(folder, `${i}.log`), 5);
-  const { removal, pauses } = countingRemoval();
-  removal.remove(folder);
+  const pauses = new PauseCounter();
+  removeAll([folder], pauses);
   assert.equal(existsSync(folder), false);
-  assert.equal(pauses(), 2);
-  removal.remove(folder);
+  assert.equal(pauses.count, 2);
+  removeAll([folder], pauses);
 });
 
 test('whoever still has a large file open reads all of it', () => {
   const path = largeFile(join(temporaryFolder('removal'), 'a.log.deleted'), 40);
   const reader = openSync(path, 'r');
   try {
-    const { removal, pauses } = countingRemoval();
-    removal.remove(path);
+    const pauses = new PauseCounter();
+    removeAll([path], pauses);
     assert.equal(existsSync(path), false);
     assert.equal(fstatSync(reader).size, 40 * MiB);
     const bytes = Buffer.alloc(6);
     readSync(reader, bytes, 0, 6, 0);
     assert.equal(String(bytes), 'begins');
-    assert.equal(pauses(), 0);
+    assert.equal(pauses.count, 0);
   } finally {
     closeSync(reader);
   }
@@ -75,7 +73,7 @@ test('a file with a second name keeps its bytes under that', () => {
   const folder = temporaryFolder('removal');
   const path = largeFile(join(folder, 'a.log.deleted'), 40);
   linkSync(path, join(folder, 'backup'));
-  countingRemoval().removal.remove(path);
+  removeAll([path], new PauseCounter());
   assert.equal(existsSync(path), false);
   assert.equal(statSync(join(folder, 'backup')).size, 40 * MiB);
 });
