@@ -23,7 +23,9 @@ const GROUPS_OF_A_KIND = 20;
 const KINDS = ['alone', 'classic', 'consumer'] as const;
 /** Each speaks for groups of its own, one request at a time; their commits share batches and flushes all the same. */
 const CONNECTIONS = 12;
+/** A life ends so long after its first acknowledgement, or the moment that a later one arrives, whose flush is just done. */
 const KILL_AFTER_MS = { min: 10, max: 300 };
+const KILL_AT_MAX = 200;
 /** One request in so many of consumers that are alone takes offsets away. */
 const DELETES_EVERY = 10;
 const NO_OFFSET = -1;
@@ -215,6 +217,8 @@ experiment({
       let taken = 0;
       for (let life = 0; life < kills; life++) {
         const session = new Session(broker.bootstrap);
+        const diesAt = random(2) === 0 ? 1 + random(KILL_AT_MAX) : Number.POSITIVE_INFINITY;
+        let dead: Promise<void> | null = null;
         const loads = Array.from({ length: CONNECTIONS }, (_, i) =>
           untilKilled(session, `connection ${i}`, async (client) => {
             const own = groups.filter((_, at) => at % CONNECTIONS === i);
@@ -223,13 +227,17 @@ experiment({
               if (!(await group.speak(client, random, (text) => session.complain(text)))) continue;
               taken += 1;
               session.acknowledged();
+              if (session.acknowledgements === diesAt) dead = broker.kill9();
             }
           }),
         );
         await session.firstAcknowledged;
-        const span = KILL_AFTER_MS.max - KILL_AFTER_MS.min;
-        await new Promise((resolve) => setTimeout(resolve, KILL_AFTER_MS.min + random(span)));
-        await broker.kill9();
+        if (diesAt === Number.POSITIVE_INFINITY) {
+          const span = KILL_AFTER_MS.max - KILL_AFTER_MS.min;
+          await new Promise((resolve) => setTimeout(resolve, KILL_AFTER_MS.min + random(span)));
+          dead = broker.kill9();
+        } else await Promise.race(loads);
+        await dead;
         session.end();
         await Promise.all(loads);
         assert.deepEqual(session.complaints.slice(0, 10), [], `life ${life}: ${session.complaints.length} complaints`);
