@@ -159,7 +159,7 @@ class EncoderEmitter {
     const inner = Object.entries(field.shape!)
       .filter(([, each]) => inVersion(each, this.version, this.#flexible))
       .map(([name, each]) => `(${value}.${name} === undefined || ${this.#isAbsent(each, `${value}.${name}`)})`);
-    return inner.length === 0 ? 'true' : inner.join(' && ');
+    return [`${value} !== null`, ...inner].join(' && ');
   }
 }
 

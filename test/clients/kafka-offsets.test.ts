@@ -1,6 +1,6 @@
-/** What Apache Kafka has written into `__consumer_offsets` says here what it says there, transactions and all. Test process. */
+/** What Apache Kafka has written into `__consumer_offsets` says here what it says there, transactions and all; and the other way. Test process. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../src/base/logger.js';
@@ -8,9 +8,21 @@ import { ZERO_UUID } from '../../src/base/uuid.js';
 import { KafkaClient } from '../../src/cli/client.js';
 import { type InternalLogParts, PartitionInternalLog } from '../../src/partition/partition-internal-log.js';
 import type { PartitionHandle } from '../../src/partition/partitions.js';
+import { encodeRecord } from '../../src/protocol/compile.js';
+import { offsetCommit } from '../../src/protocol/messages/08-offset-commit.js';
+import { findCoordinator } from '../../src/protocol/messages/10-find-coordinator.js';
+import { joinGroup } from '../../src/protocol/messages/11-join-group.js';
+import { syncGroup } from '../../src/protocol/messages/14-sync-group.js';
+import { describeGroups } from '../../src/protocol/messages/15-describe-groups.js';
+import { listGroups } from '../../src/protocol/messages/16-list-groups.js';
 import { createTopics } from '../../src/protocol/messages/19-create-topics.js';
+import { consumerGroupHeartbeat } from '../../src/protocol/messages/68-consumer-group-heartbeat.js';
+import { consumerGroupDescribe } from '../../src/protocol/messages/69-consumer-group-describe.js';
+import { consumerProtocolAssignment } from '../../src/protocol/records/consumer-protocol-assignment.js';
+import { consumerProtocolSubscription } from '../../src/protocol/records/consumer-protocol-subscription.js';
 import { iterateBatches } from '../../src/record/record.js';
 import { lastOffsetOf } from '../../src/record/record-batch.js';
+import { BrokerProcess, brokerIsBuilt, noBroker } from '../broker-process.js';
 import { GroupWorld, OFFSETS_PARTITIONS } from '../coordinator/group-world.js';
 import { CLIENT_TEST_TIMEOUT_MS } from '../live-broker.js';
 import { ApacheKafka, kafkaClassPath, noApacheKafka } from '../peers/apache-kafka.js';
@@ -18,6 +30,10 @@ import { projectRoot } from '../project-root.js';
 import { mustRun } from '../run-tool.js';
 
 const TOPIC = 'logs';
+/** As ConsumerGroupDescribe 1 tells members of KIP-848 from classic ones. */
+const CONSUMER_TYPE = 1;
+const ASK_AGAIN_MS = 100;
+const CONSUMER_ID = 'bWVtYmVyLW9mLXRoZS1ncm';
 
 /** The id of a topic that was made there. */
 async function createTopic({ bootstrap }: ApacheKafka): Promise<string> {
@@ -104,3 +120,100 @@ test('offsets that transactions of Apache Kafka have committed, aborted and left
     assert.equal(await fetched(world, group, true), stable, group);
   }
 });
+
+/** A group of each protocol, with a member that stays, and offsets. */
+async function makeGroups(client: KafkaClient): Promise<void> {
+  const protocols = [{ name: 'range', metadata: encodeRecord(consumerProtocolSubscription, 1, { topics: [TOPIC] }) }];
+  const joining = { groupId: 'classic', sessionTimeoutMs: 300_000, memberId: '', protocolType: 'consumer', protocols };
+  const joined = await client.request(joinGroup, { ...joining, groupInstanceId: 'chair' }, { versionMax: 5 });
+  assert.equal(joined.errorCode, 'NONE');
+  const { generationId, memberId } = joined;
+  const assignment = encodeRecord(consumerProtocolAssignment, 1, {
+    assignedPartitions: [{ topic: TOPIC, partitions: [0] }],
+  });
+  const sync = { groupId: 'classic', generationId, memberId, groupInstanceId: 'chair' };
+  const synced = await client.request(syncGroup, { ...sync, assignments: [{ memberId, assignment }] });
+  assert.equal(synced.errorCode, 'NONE');
+  const beat = await client.request(consumerGroupHeartbeat, {
+    ...{ groupId: 'consumer', memberId: CONSUMER_ID, memberEpoch: 0, instanceId: 'table', rebalanceTimeoutMs: 300_000 },
+    ...{ topicPartitions: [], subscribedTopicNames: ['other'], subscribedTopicRegex: 'lo[a-z]s' },
+  });
+  assert.deepEqual([beat.errorCode, beat.memberEpoch], ['NONE', 1]);
+  const partitions = [{ partitionIndex: 0, committedOffset: 5, committedMetadata: 'five' }];
+  const topics = [{ name: TOPIC, partitions }];
+  const committed = await client.request(offsetCommit, { groupId: 'alone', memberId: '', topics }, { versionMax: 9 });
+  assert.equal(committed.topics[0].partitions[0].errorCode, 'NONE');
+}
+
+/** Gives one broker's offsets to another, both stopped; the id of the topic stays as the other has it. */
+function giveOffsets(from: string, to: string): void {
+  for (const folder of readdirSync(from).filter((name) => /^__consumer_offsets-\d+$/.test(name))) {
+    const target = join(to, folder);
+    mkdirSync(target, { recursive: true });
+    for (const name of readdirSync(target)) if (name !== 'partition.metadata') rmSync(join(target, name));
+    for (const name of readdirSync(join(from, folder))) {
+      if (name !== 'partition.metadata') cpSync(join(from, folder, name), join(target, name));
+    }
+  }
+  // An unclean start: the receiver must look at what it was given.
+  for (const name of ['.kafka_cleanshutdown', 'recovery-point-offset-checkpoint', 'replication-offset-checkpoint']) {
+    rmSync(join(to, name), { force: true });
+  }
+}
+
+test("Apache Kafka's coordinator reads every record that groups of ours leave", {
+  timeout: CLIENT_TEST_TIMEOUT_MS,
+}, async (t) => {
+  const missing = noApacheKafka() ?? (brokerIsBuilt ? null : noBroker);
+  if (missing) return t.skip(missing);
+  const ours = await BrokerProcess.start({
+    overrides: { 'group.initial.rebalance.delay.ms': 0, 'offsets.topic.num.partitions': 4 },
+  });
+  t.after(() => ours.dispose());
+  const client = await KafkaClient.connect(ours.bootstrap);
+  const topic = { name: TOPIC, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
+  await client.request(createTopics, { topics: [topic], timeoutMs: 30_000, validateOnly: false });
+  await makeGroups(client);
+  client.close();
+  await ours.stop();
+
+  const kafka = await ApacheKafka.start();
+  t.after(() => kafka.dispose());
+  await createTopic(kafka);
+  (await coordinated(kafka, 0)).close();
+  await kafka.stop();
+  giveOffsets(ours.dataDirectory, kafka.dataDirectory);
+  await kafka.start();
+  const there = await coordinated(kafka, 3);
+  t.after(() => there.close());
+  const { groups } = await there.request(listGroups, { statesFilter: [], typesFilter: [] });
+  assert.deepEqual(groups.map(({ groupId, groupType, groupState }) => `${groupId} ${groupType} ${groupState}`).sort(), [
+    'alone classic Empty',
+    'classic classic Stable',
+    'consumer consumer Stable',
+  ]);
+  const [classic] = (await there.request(describeGroups, { groups: ['classic'] })).groups;
+  assert.deepEqual([classic.protocolData, classic.members[0].groupInstanceId], ['range', 'chair']);
+  const asked = { groupIds: ['consumer'], includeAuthorizedOperations: false };
+  const [consumer] = (await there.request(consumerGroupDescribe, asked)).groups;
+  assert.deepEqual([consumer.groupEpoch, consumer.assignmentEpoch, consumer.assignorName], [1, 1, 'uniform']);
+  const [member] = consumer.members;
+  assert.deepEqual([member.memberId, member.instanceId, member.memberEpoch], [CONSUMER_ID, 'table', 1]);
+  assert.deepEqual([member.subscribedTopicNames, member.subscribedTopicRegex], [['other'], 'lo[a-z]s']);
+  assert.equal(member.memberType, CONSUMER_TYPE, 'it speaks the new protocol');
+  const beat = { groupId: 'consumer', memberId: CONSUMER_ID, memberEpoch: 1 };
+  assert.equal((await there.request(consumerGroupHeartbeat, beat)).errorCode, 'NONE');
+  // What it says of records that it does not like.
+  assert.deepEqual(/^.* ERROR .*GroupMetadataManager.*$/m.exec(kafka.stdout), null);
+});
+
+/** A connection to Apache Kafka, once its group coordinator has read so many groups; it has a log when it was first asked for one. */
+async function coordinated(kafka: ApacheKafka, count: number): Promise<KafkaClient> {
+  const client = await KafkaClient.connect(kafka.bootstrap);
+  for (;;) {
+    const { coordinators } = await client.request(findCoordinator, { coordinatorKeys: ['consumer'], keyType: 0 });
+    const { groups } = await client.request(listGroups, { statesFilter: [], typesFilter: [] });
+    if (coordinators[0].errorCode === 'NONE' && groups.length >= count) return client;
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+  }
+}

@@ -14,7 +14,7 @@ interface TheirField {
   nullableVersions?: string;
   taggedVersions?: string;
   tag?: number;
-  default?: string | number | boolean;
+  default?: string | number | boolean | null;
   fields?: TheirField[];
 }
 
@@ -51,7 +51,8 @@ const has = (range: string | undefined, version: number): boolean =>
   range !== undefined && range !== 'none' && within(parseVersions(range), version);
 
 function theirDefault(field: TheirField): unknown {
-  const given = field.default === undefined ? undefined : String(field.default);
+  // null itself is no default there: "null" is.
+  const given = field.default === undefined || field.default === null ? undefined : String(field.default);
   if (given === 'null') return null;
   if (field.type.startsWith('[]')) return [];
   switch (field.type) {

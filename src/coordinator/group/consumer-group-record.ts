@@ -131,9 +131,14 @@ function encodeCurrent({ epoch, previousEpoch, state, assigned, revoking }: Curr
     memberEpoch: epoch,
     previousMemberEpoch: previousEpoch,
     state: memberStates.indexOf(state),
-    assignedPartitions: listed(assigned),
-    partitionsPendingRevocation: listed(revoking),
+    assignedPartitions: withoutEpochs(assigned),
+    partitionsPendingRevocation: withoutEpochs(revoking),
   });
+}
+
+/** The epoch of each partition is not kept: Apache Kafka takes the member's own for that, and complains of an empty list. */
+function withoutEpochs(assignment: Assignment) {
+  return listed(assignment).map((each) => ({ ...each, assignmentEpochs: null }));
 }
 
 /** null for a record of another kind. `key` is there and holds its type. */

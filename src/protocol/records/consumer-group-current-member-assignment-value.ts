@@ -5,7 +5,7 @@ const topicPartitions = {
   topicId: uuid(),
   partitions: array(int32()),
   // The epoch in which each of them was given; as many as there are partitions.
-  assignmentEpochs: array('0+', { nullable: true, tag: 0, default: null }, int32()),
+  assignmentEpochs: array('0+', { nullable: true, tag: 0 }, int32()),
 };
 
 export const consumerGroupCurrentMemberAssignmentValue = defineRecord({

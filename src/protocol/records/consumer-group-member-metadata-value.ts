@@ -14,10 +14,11 @@ export const consumerGroupMemberMetadataValue = defineRecord({
     subscribedTopicRegex: string({ nullable: true }),
     rebalanceTimeoutMs: int32({ default: -1 }),
     serverAssignor: string({ nullable: true }),
-    // Only where the member speaks the classic protocol.
+    // null where the member does not speak the classic protocol. That has to be said: where nothing is, Apache Kafka reads
+    // an empty one, and takes the member for one of the classic protocol.
     classicMemberMetadata: struct(
       '0+',
-      { nullable: true, tag: 0, default: null },
+      { nullable: true, tag: 0 },
       {
         sessionTimeoutMs: int32(),
         supportedProtocols: array({
