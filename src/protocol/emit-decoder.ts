@@ -145,7 +145,10 @@ class DecoderEmitter {
         this.#array(field, into, nullable, path, end);
         return;
       case 'struct':
-        if (nullable) this.#add(`if (p >= ${end}) short(p, ${end});`, `if (b[p++] > 127) ${into} = null; else {`);
+        if (nullable) {
+          const isNull = field.tag === null ? '> 127' : '=== 0';
+          this.#add(`if (p >= ${end}) short(p, ${end});`, `if (b[p++] ${isNull}) ${into} = null; else {`);
+        }
         this.#add(`${into} = ${this.#struct(field.shape!, path, end)};`);
         if (nullable) this.#add('}');
         return;

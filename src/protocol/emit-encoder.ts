@@ -110,7 +110,8 @@ class EncoderEmitter {
   }
 
   #null(field: Field, writer: string): string {
-    if (field.kind === 'struct') return `${writer}.int8(-1)`;
+    // In front of a struct stands a byte, and in a tagged field an unsigned varint: 1 where it is there.
+    if (field.kind === 'struct') return `${writer}.int8(${field.tag === null ? -1 : 0})`;
     if (this.#flexible) return `${writer}.int8(0)`;
     return field.kind === 'string' ? `${writer}.int16(-1)` : `${writer}.int32(-1)`;
   }

@@ -10,6 +10,7 @@ import { type InternalLogParts, PartitionInternalLog } from '../../src/partition
 import type { PartitionHandle } from '../../src/partition/partitions.js';
 import { encodeRecord } from '../../src/protocol/compile.js';
 import { offsetCommit } from '../../src/protocol/messages/08-offset-commit.js';
+import { offsetFetch } from '../../src/protocol/messages/09-offset-fetch.js';
 import { findCoordinator } from '../../src/protocol/messages/10-find-coordinator.js';
 import { joinGroup } from '../../src/protocol/messages/11-join-group.js';
 import { syncGroup } from '../../src/protocol/messages/14-sync-group.js';
@@ -33,6 +34,7 @@ const TOPIC = 'logs';
 /** As ConsumerGroupDescribe 1 tells members of KIP-848 from classic ones. */
 const CONSUMER_TYPE = 1;
 const ASK_AGAIN_MS = 100;
+const GROUPS = ['alone', 'classic', 'consumer'];
 const CONSUMER_ID = 'bWVtYmVyLW9mLXRoZS1ncm';
 
 /** The id of a topic that was made there. */
@@ -83,6 +85,9 @@ test('offsets that transactions of Apache Kafka have committed, aborted and left
   const kafka = await ApacheKafka.start({ overrides: { 'offsets.topic.num.partitions': OFFSETS_PARTITIONS } });
   t.after(() => kafka.dispose());
   const topicId = await createTopic(kafka);
+  const client = await coordinated(kafka);
+  await makeGroups(client);
+  client.close();
   const program = join(projectRoot, 'test/clients/java/TransactionalCommits.java');
   const java = ['-XX:TieredStopAtLevel=1', '-cp', kafkaClassPath(), program];
   const said = (await mustRun('java', [...java, kafka.bootstrap, TOPIC])).split('\n').slice(0, -1);
@@ -111,6 +116,15 @@ test('offsets that transactions of Apache Kafka have committed, aborted and left
   assert.ok(ends > 0);
   world.topics.add('__consumer_offsets', OFFSETS_PARTITIONS);
   await world.restart();
+  assert.deepEqual(
+    GROUPS.map((id) => stateOf(world, id)),
+    ['classic Empty', 'classic Stable', 'consumer Stable'],
+  );
+  const [member] = world.groups.describeConsumerGroup('consumer').members;
+  assert.deepEqual(
+    [member.memberId, member.instanceId, member.memberType, member.subscribedTopicRegex],
+    [CONSUMER_ID, 'table', CONSUMER_TYPE, 'lo[a-z]s'],
+  );
   for (const line of said) {
     const [group, offset] = line.split(' ');
     const number = offset === 'none' ? -1 : Number(offset);
@@ -120,6 +134,11 @@ test('offsets that transactions of Apache Kafka have committed, aborted and left
     assert.equal(await fetched(world, group, true), stable, group);
   }
 });
+
+function stateOf(world: GroupWorld, id: string): string {
+  const found = world.groups.list([], []).groups.find(({ groupId }) => groupId === id);
+  return `${found?.groupType} ${found?.groupState}`;
+}
 
 /** A group of each protocol, with a member that stays, and offsets. */
 async function makeGroups(client: KafkaClient): Promise<void> {
@@ -132,7 +151,11 @@ async function makeGroups(client: KafkaClient): Promise<void> {
     assignedPartitions: [{ topic: TOPIC, partitions: [0] }],
   });
   const sync = { groupId: 'classic', generationId, memberId, groupInstanceId: 'chair' };
-  const synced = await client.request(syncGroup, { ...sync, assignments: [{ memberId, assignment }] });
+  const synced = await client.request(
+    syncGroup,
+    { ...sync, assignments: [{ memberId, assignment }] },
+    { versionMax: 4 },
+  );
   assert.equal(synced.errorCode, 'NONE');
   const beat = await client.request(consumerGroupHeartbeat, {
     ...{ groupId: 'consumer', memberId: CONSUMER_ID, memberEpoch: 0, instanceId: 'table', rebalanceTimeoutMs: 300_000 },
@@ -180,11 +203,11 @@ test("Apache Kafka's coordinator reads every record that groups of ours leave", 
   const kafka = await ApacheKafka.start();
   t.after(() => kafka.dispose());
   await createTopic(kafka);
-  (await coordinated(kafka, 0)).close();
+  (await coordinated(kafka)).close();
   await kafka.stop();
   giveOffsets(ours.dataDirectory, kafka.dataDirectory);
   await kafka.start();
-  const there = await coordinated(kafka, 3);
+  const there = await coordinated(kafka);
   t.after(() => there.close());
   const { groups } = await there.request(listGroups, { statesFilter: [], typesFilter: [] });
   assert.deepEqual(groups.map(({ groupId, groupType, groupState }) => `${groupId} ${groupType} ${groupState}`).sort(), [
@@ -207,13 +230,14 @@ test("Apache Kafka's coordinator reads every record that groups of ours leave", 
   assert.deepEqual(/^.* ERROR .*GroupMetadataManager.*$/m.exec(kafka.stdout), null);
 });
 
-/** A connection to Apache Kafka, once its group coordinator has read so many groups; it has a log when it was first asked for one. */
-async function coordinated(kafka: ApacheKafka, count: number): Promise<KafkaClient> {
+/** A connection to Apache Kafka, once its coordinator has read the groups; it makes their log when it is first asked for one. */
+async function coordinated(kafka: ApacheKafka): Promise<KafkaClient> {
   const client = await KafkaClient.connect(kafka.bootstrap);
+  const asked = GROUPS.map((groupId) => ({ groupId, topics: null }));
   for (;;) {
-    const { coordinators } = await client.request(findCoordinator, { coordinatorKeys: ['consumer'], keyType: 0 });
-    const { groups } = await client.request(listGroups, { statesFilter: [], typesFilter: [] });
-    if (coordinators[0].errorCode === 'NONE' && groups.length >= count) return client;
+    await client.request(findCoordinator, { coordinatorKeys: GROUPS, keyType: 0 });
+    const { groups } = await client.request(offsetFetch, { groups: asked }, { versionMax: 9 });
+    if (groups.every(({ errorCode }) => errorCode === 'NONE')) return client;
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
   }
 }
