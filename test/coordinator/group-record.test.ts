@@ -204,3 +204,29 @@ test('what is written of consumer groups reads back', () => {
     }),
   );
 });
+
+test('that a member speaks the new protocol is said as Apache Kafka says it, and so are epochs that are not kept', () => {
+  const subscription = {
+    ...{ instanceId: null, rackId: null, clientId: 'c', clientHost: 'h', topicNames: [], topicRegex: '' },
+    ...{ rebalanceTimeoutMs: 1, serverAssignor: null, classic: null },
+  };
+  const member = { type: 'member' as const, group: 'g', memberId: 'm', value: subscription };
+  const { key, value } = encodeGroupRecord(member);
+  // One tagged field, the first, of one byte: null. Where it is left out an empty one is meant, as in older records of ours.
+  assert.deepEqual([...(value as Buffer).subarray(-4)], [1, 0, 1, 0]);
+  assert.deepEqual(decodeGroupRecord({ key, value }), member);
+  const leftOut = Buffer.concat([(value as Buffer).subarray(0, -4), Buffer.from([0])]);
+  assert.deepEqual(decodeGroupRecord({ key, value: leftOut }), member);
+  const current = encodeGroupRecord({
+    ...{ type: 'current', group: 'g', memberId: 'm' },
+    value: {
+      epoch: 1,
+      previousEpoch: 0,
+      state: 'stable',
+      assigned: new Map([[ZERO_UUID, new Set([5])]]),
+      revoking: new Map(),
+    },
+  });
+  // The partition, then the tags of the topic, then nothing to be revoked, and no tags.
+  assert.deepEqual([...(current.value as Buffer).subarray(-11)], [2, 0, 0, 0, 5, 1, 0, 1, 0, 1, 0]);
+});
