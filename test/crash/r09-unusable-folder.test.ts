@@ -155,7 +155,9 @@ async function meet(fate: Fate, setting: Setting, port: number, { random, findin
       // Where there are no descriptors, nobody new can ask.
       const text = await metrics().catch(() => '');
       const told = `"msg":"${trouble}: `;
-      return text.includes(metric) || (trouble === 'out of descriptors' && broker.stdout.includes(told));
+      return (
+        text.includes(metric) || (trouble === 'out of descriptors' && (broker.stdout + broker.stderr).includes(told))
+      );
     });
     assert.match(broker.stdout + broker.stderr, new RegExp(`"msg":"${trouble}: `), 'one line says so');
     // Descriptors are the whole process's; of folders the other one is whole.
