@@ -1,9 +1,10 @@
 /** A broker with several data folders, one of which goes missing and comes back: only what lives there is off line. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.js';
+import type { Logger } from '../../src/base/logger.js';
 import { Broker } from '../../src/broker.js';
 import { KafkaClient } from '../../src/cli/client.js';
 import { loadConfig } from '../../src/config/load.js';
@@ -14,6 +15,7 @@ import { deleteTopics } from '../../src/protocol/messages/20-delete-topics.js';
 import { describeLogDirs } from '../../src/protocol/messages/35-describe-log-dirs.js';
 import { createPartitions } from '../../src/protocol/messages/37-create-partitions.js';
 import { decodeRecords, encodeBatch, iterateBatches } from '../../src/record/record.js';
+import { LineLogger } from '../network/node.js';
 import { temporaryFolder } from '../temp-folder.js';
 
 const PARTITIONS = 6;
@@ -32,9 +34,9 @@ class Run {
     readonly client: KafkaClient,
   ) {}
 
-  static async start(t: TestContext, paths: readonly string[]): Promise<Run> {
+  static async start(t: TestContext, paths: readonly string[], logger?: Logger): Promise<Run> {
     const overrides = { 'log.dirs': paths.join(','), listeners: 'PLAINTEXT://127.0.0.1:0', shards: '2' };
-    const broker = new Broker({ config: loadConfig({ overrides }).config, clock });
+    const broker = new Broker({ config: loadConfig({ overrides }).config, clock, logger });
     t.after(() => broker.close());
     await broker.start();
     return new Run(broker, await KafkaClient.connect(broker.bootstrapServers));
@@ -169,6 +171,29 @@ test('a folder that is missing at the start takes only its partitions with it, a
   const next = await Run.start(t, paths);
   for (const index of lost) assert.equal(await next.read(index), `first-${index} third`);
   await next.stop();
+});
+
+test('a partition that is in two folders is served where the catalogue has it, and the other is left alone', async (t) => {
+  const paths = threePaths();
+  const where = await filled(t, paths);
+  const [home, , other] = paths;
+  const index = (where.get(home) ?? [])[0];
+  const name = `${TOPIC}-${index}`;
+  cpSync(join(home, name), join(other, name), { recursive: true });
+  const contents = () =>
+    readdirSync(join(other, name)).map((file) => readFileSync(join(other, name, file)).toString('hex'));
+  const before = contents();
+  for (const order of [paths, [other, paths[1], home]]) {
+    const logger = new LineLogger();
+    const run = await Run.start(t, order, logger);
+    const { level, fields } = logger.said(/a partition is in several data folders/);
+    assert.deepEqual([level, fields.partition, fields.served, fields.leftAlone], ['warn', index, home, other]);
+    for (const each of all) assert.equal(await run.append(each, 'more'), 'NONE');
+    assert.match(await run.read(index), /^first-\d( more)+$/);
+    assert.ok((await run.folders()).get(home)?.partitions.includes(index));
+    await run.stop();
+    assert.deepEqual(contents(), before, 'nothing was written there');
+  }
 });
 
 test('a folder that goes away while the broker runs: nothing is begun where it was, and it comes back', async (t) => {
