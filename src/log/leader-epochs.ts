@@ -147,8 +147,9 @@ export interface EpochParts {
   readonly nodeEpoch: LeaderEpoch;
 }
 
-/** Reads the epochs from batch headers. */
+/** Reads the epochs from batch headers. The last batch alone is believed as far as the node's epoch, or the last one known, agrees. */
 export function rebuildLeaderEpochs({ segments, search, nodeEpoch }: EpochParts, epochs: LeaderEpochs): void {
+  const toldMax = epochs.latest;
   epochs.clear();
   const firsts = segments.map((segment) => search.firstHeader(segment, leaderEpochOf) ?? -1);
   for (let i = 0; i < segments.length; i++) {
@@ -158,7 +159,7 @@ export function rebuildLeaderEpochs({ segments, search, nodeEpoch }: EpochParts,
       epochs.observe(leaderEpochOf(bytes, at), baseOffsetOf(bytes, at));
     });
   }
-  epochs.observed(Math.max(nodeEpoch, 0));
+  epochs.observed(Math.max(nodeEpoch, toldMax, 0));
 }
 
 /**

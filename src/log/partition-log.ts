@@ -177,6 +177,8 @@ export class PartitionLog {
     if (!damageIsKnown)
       this.log.warn({ log: directory }, 'The list of damaged ranges cannot be read: all is checked again.');
     loadLeaderEpochs(this.epochParts(), this.epochs);
+    // One that the node never had came with a log of Apache Kafka's, or a digit of the checkpoint has rotted.
+    if (this.epochs.latest > this.options.leaderEpoch) rebuildLeaderEpochs(this.epochParts(), this.epochs);
     const active = this.segments[this.segments.length - 1];
     if (clean && damageIsKnown) {
       const endOffset = openActiveSegment(files, this.search, active, this.config.indexIntervalBytes);
