@@ -29,6 +29,8 @@ interface Batch {
   readonly sent: readonly SentRecord[];
   readonly records: readonly NewRecord[];
   readonly baseSequence: number;
+  /** Among the batches of its partition. */
+  readonly ordinal: number;
 }
 
 const REQUESTS_IN_FLIGHT = 4;
@@ -42,6 +44,7 @@ export class LoadProducer {
   #producerEpoch = -1;
   #made = 0;
   readonly #sequences: number[];
+  readonly #ordinals: number[];
   /** Of an idempotent producer, by partition: sent and not yet acknowledged, oldest first. */
   readonly #unacknowledged: Batch[][];
   /** Partitions that have taken a batch. */
@@ -52,6 +55,7 @@ export class LoadProducer {
     private readonly options: ProducerOptions,
   ) {
     this.#sequences = new Array<number>(options.partitions).fill(0);
+    this.#ordinals = new Array<number>(options.partitions).fill(0);
     this.#unacknowledged = Array.from({ length: options.partitions }, () => []);
   }
 
@@ -85,8 +89,7 @@ export class LoadProducer {
     while (!session.over) {
       const batches = this.#makeBatches();
       if (batches.length === 0) {
-        // Every partition is full: the other requests in flight will make room.
-        if (this.options.retries === undefined) return;
+        // Every partition is full; the other requests in flight will make room.
         await pause(RETRY_MS);
         continue;
       }
@@ -98,15 +101,16 @@ export class LoadProducer {
     const { random, partitions } = this.options;
     const first = random(partitions);
     return Array.from({ length: 1 + random(3) }, (_, i) => (first + i) % partitions)
-      .filter(
-        (partition, i, all) =>
-          all.indexOf(partition) === i && this.#unacknowledged[partition].length < this.#inFlightMax(partition),
-      )
+      .filter((partition, i, all) => all.indexOf(partition) === i && this.#hasRoom(partition))
       .map((partition) => this.#makeBatch(partition));
   }
 
-  #inFlightMax(partition: number): number {
-    return this.options.retries === undefined || this.#known.has(partition) ? BATCHES_IN_FLIGHT : 1;
+  /** Counted from the oldest one that is open: what is further behind than that, no broker would know again. */
+  #hasRoom(partition: number): boolean {
+    const [oldest] = this.#unacknowledged[partition];
+    if (oldest === undefined) return true;
+    const atOnce = this.options.retries === undefined || this.#known.has(partition) ? BATCHES_IN_FLIGHT : 1;
+    return this.#ordinals[partition] - oldest.ordinal < atOnce;
   }
 
   #makeBatch(partition: number): Batch {
@@ -121,6 +125,7 @@ export class LoadProducer {
       sent: made.map(({ sent }) => sent),
       records: made.map(({ record }) => record),
       baseSequence: this.#sequences[partition],
+      ordinal: this.#ordinals[partition]++,
     };
     this.#sequences[partition] += made.length;
     if (idempotent) this.#unacknowledged[partition].push(batch);
