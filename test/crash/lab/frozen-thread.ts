@@ -2,17 +2,25 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Seizes the thread, stops it, says so, and lets it go when its standard input ends. */
-const HOLD = `import ctypes, os, sys
+/**
+ * Seizes the thread, stops it, says so, and lets it go when its standard input ends. It is stopped where it waits to be woken:
+ * elsewhere it may have a lock of the allocator in hand, and the whole process would stand with it.
+ */
+const HOLD = `import ctypes, os, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+FUTEX = ("202", "98", "240")  # on x64, arm64, 32 bits
 thread = int(sys.argv[1])
 def ptrace(request):
     if libc.ptrace(request, thread, None, None) != 0: sys.exit(os.strerror(ctypes.get_errno()))
-ptrace(SEIZE)
-ptrace(INTERRUPT)
-os.waitpid(thread, WALL)
+while True:
+    ptrace(SEIZE)
+    ptrace(INTERRUPT)
+    os.waitpid(thread, WALL)
+    if len(sys.argv) < 3 or open(f"/proc/{thread}/syscall").read().split()[0] in FUTEX: break
+    ptrace(DETACH)
+    time.sleep(0.001)
 print("held", flush=True)
 sys.stdin.read()
 ptrace(DETACH)`;
@@ -33,7 +41,7 @@ export class FrozenThread {
 
   /** Resolves when the thread stands. */
   static async hold(thread: number): Promise<FrozenThread> {
-    const child = spawn('python3', ['-c', HOLD, String(thread)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn('python3', ['-c', HOLD, String(thread), 'asleep'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const [first] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
     if (String(first).trim() !== 'held') throw new Error(`thread ${thread} could not be held`);
     return new FrozenThread(child);
