@@ -57,6 +57,8 @@ export class ClassicMember extends GroupMember {
       groupId: group,
       generationId: joined.generationId,
       memberId: this.memberId,
+      protocolType,
+      protocolName,
       assignments: joined.leader === this.memberId ? this.dealOut(ids) : [],
     });
     if (!this.passed('SyncGroup', synced.errorCode)) return false;

@@ -77,7 +77,10 @@ test('a member joins, syncs, heartbeats and leaves in every version', async () =
     assert.equal(joined.protocolType, version >= 7 ? 'consumer' : null);
     const part = { memberId, assignment: Buffer.from('everything') };
     for (const syncVersion of versionsOf(syncGroupHandler.api)) {
-      const request = { groupId: GROUP, generationId, memberId, assignments: [part] };
+      const request = {
+        ...{ groupId: GROUP, generationId, memberId, assignments: [part] },
+        ...(syncVersion >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {}),
+      };
       const synced = await ask(world, syncGroupHandler, syncVersion, request);
       assert.deepEqual([synced.errorCode, synced.assignment.toString()], ['NONE', 'everything']);
       assert.equal(synced.protocolName, syncVersion >= 5 ? 'range' : null);

@@ -100,9 +100,13 @@ test('JoinGroup 0-9, SyncGroup 0-5, Heartbeat 0-4 and LeaveGroup 0-5 in every co
       );
       for (const syncVersion of upTo(5)) {
         const assignments = [{ memberId, assignment: Buffer.from('all') }];
-        const synced = await ask(client, syncGroup, syncVersion, { groupId, generationId, memberId, assignments });
+        const named = syncVersion >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {};
+        const request = { groupId, generationId, memberId, assignments };
+        const synced = await ask(client, syncGroup, syncVersion, { ...request, ...named });
         assert.deepEqual([synced.errorCode, synced.assignment.toString()], ['NONE', 'all']);
-        const late = { groupId, generationId: 7, memberId, assignments: [] };
+        const unnamed = await ask(client, syncGroup, syncVersion, request);
+        assert.equal(unnamed.errorCode, syncVersion >= 5 ? 'INCONSISTENT_GROUP_PROTOCOL' : 'NONE');
+        const late = { groupId, generationId: 7, memberId, assignments: [], ...named };
         assert.equal((await ask(client, syncGroup, syncVersion, late)).errorCode, 'ILLEGAL_GENERATION');
         for (const heartbeatVersion of upTo(4)) {
           const beat = (generation: number, id: string) =>

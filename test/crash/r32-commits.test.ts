@@ -93,7 +93,11 @@ class CommittingGroup {
       const joined = await client.request(joinGroup, { ...request, memberId }, { versionMax: 4 });
       const { generationId } = joined;
       const assignments = [{ memberId, assignment: Buffer.from('all') }];
-      const synced = await client.request(syncGroup, { groupId, generationId, memberId, assignments });
+      const synced = await client.request(
+        syncGroup,
+        { groupId, generationId, memberId, assignments },
+        { versionMax: 4 },
+      );
       assert.deepEqual([joined.errorCode, synced.errorCode], ['NONE', 'NONE']);
       this.memberId = memberId;
       this.epoch = generationId;
