@@ -27,9 +27,9 @@ import { join } from 'node:path';
 import { MiB } from '../base/units.js';
 
 /** What one commit of a journal may have to give back. */
-const SLICE_BYTES = 16 * MiB;
-/** Makes about 1 GB/s. */
-const PAUSE_MS = 10;
+const SLICE_BYTES = 4 * MiB;
+/** Makes about 0.3 GB/s; 1.4 GB/s in slices of 16 MiB left a producer's p99 at 4.7 ms, this way it is 2.0, alone 1.3. */
+const PAUSE_MS = 15;
 const DESCRIPTORS = '/proc/self/fd';
 
 /** Whoever the work is done for; does not pause any more where it wants an end. */
