@@ -318,7 +318,8 @@ test('a partition serves while another is still being recovered', () => {
   assert.equal(after.row(0).logEndOffset, 80);
 });
 
-test('flush=never: a sealed segment whose flush failed closes its log, which is read again from the disk', () => {
+/** A log that never flushes, and the first of its segments that is full. */
+function withSealedSegment() {
   const bench = new ShardBench();
   bench.open(0, ShardBench.config({ flush: 'never', segmentBytesMax: 400 }));
   bench.settle();
@@ -328,6 +329,11 @@ test('flush=never: a sealed segment whose flush failed closes its log, which is 
   }
   const [sealed] = bench.notices.filter((notice) => notice.kind === 'sealed');
   assert.equal(sealed?.kind, 'sealed');
+  return { bench, sealed };
+}
+
+test('flush=never: a sealed segment whose flush failed closes its log, which is read again from the disk', () => {
+  const { bench, sealed } = withSealedSegment();
   bench.files.before = (operation) => {
     if (operation === 'fdatasync') throw systemError('EIO');
   };
@@ -348,15 +354,7 @@ test('flush=never: a sealed segment whose flush failed closes its log, which is 
 });
 
 test('flush=never: a sealed segment is on disk with the names of its folders; one that was deleted is nobody’s business', () => {
-  const bench = new ShardBench();
-  bench.open(0, ShardBench.config({ flush: 'never', segmentBytesMax: 400 }));
-  bench.settle();
-  for (let i = 0; i < 6; i++) {
-    bench.append(0, ['x'.repeat(60)]);
-    bench.settle();
-  }
-  const [sealed] = bench.notices.filter((notice) => notice.kind === 'sealed');
-  assert.equal(sealed?.kind, 'sealed');
+  const { bench, sealed } = withSealedSegment();
   assert.deepEqual(flushSealed(sealed.path, bench.files), { failure: null });
   assert.equal(flushSealed(`${sealed.path}.none`, bench.files), null);
   bench.files.crash(() => 0);
