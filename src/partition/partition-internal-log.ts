@@ -39,8 +39,10 @@ export interface InternalLogParts {
 export class PartitionInternalLog implements InternalLog {
   constructor(private readonly parts: InternalLogParts) {}
 
-  append(records: readonly InternalRecord[]): Promise<Offset> {
+  async append(records: readonly InternalRecord[]): Promise<Offset> {
     const { partitions, handle, clock } = this.parts;
+    // Whoever asks while somebody else is making the topic finds it before its logs are open.
+    if (handle.state === 'opening') await partitions.opened(handle);
     const timestampMs = clock.nowMs();
     const batch = encodeBatch({ records: records.map(({ key, value }) => ({ key, value, timestampMs })) });
     return new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ import type { InternalLogParts } from '../../src/partition/partition-internal-lo
 import { PartitionInternalLog } from '../../src/partition/partition-internal-log.js';
 import type { PartitionHandle, ReadResult } from '../../src/partition/partitions.js';
 import { BatchFilter, emptied } from '../../src/record/batch-filter.js';
-import { encodeBatch } from '../../src/record/record.js';
+import { decodeRecords, encodeBatch } from '../../src/record/record.js';
 import { baseOffsetOf, computeCrc, lastOffsetOf } from '../../src/record/record-batch.js';
 
 function batchAt(baseOffset: number, kept: readonly number[]): Buffer {
@@ -200,4 +200,33 @@ test('records come with the transaction that they are a part of, and its end is 
     [0, 1, 2, 3, 4, 10],
   );
   assert.deepEqual(errors, []);
+});
+
+test('an append to a log that is still being opened waits for it, and keeps its place', async () => {
+  const handle = { state: 'opening', topic: 't', index: 0 };
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const appended: string[] = [];
+  const partitions = {
+    opened: () => opened,
+    append: (to: PartitionHandle, batch: Buffer, _: boolean, done: (result: object) => void) => {
+      const [{ key }] = decodeRecords(batch);
+      appended.push(`${key}`);
+      const error = to.state === 'online' ? 'NONE' : 'NOT_LEADER_OR_FOLLOWER';
+      done({ error, message: null, baseOffset: appended.length - 1 });
+    },
+  } as unknown as InternalLogParts['partitions'];
+  const log = new PartitionInternalLog({
+    ...{ partitions, handle: handle as unknown as PartitionHandle, segmentFiles: { read: () => Buffer.alloc(0) } },
+    ...{ clock: { nowMs: () => 0 }, logger: silentLogger, onDamage: 'refuse' },
+  });
+  const offsets = ['a', 'b'].map((key) => log.append([{ key: Buffer.from(key), value: null }]));
+  await Promise.resolve();
+  assert.deepEqual(appended, []);
+  handle.state = 'online';
+  open();
+  assert.deepEqual(await Promise.all(offsets), [0, 1]);
+  assert.deepEqual(appended, ['a', 'b']);
 });
