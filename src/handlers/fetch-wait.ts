@@ -2,7 +2,8 @@
 import type { ErrorName } from '../base/error-code.js';
 import type { FileRecords } from '../base/file-slice.js';
 import { Later } from '../base/later.js';
-import type { PartitionHandle, ReadResult } from '../partition/partitions.js';
+import type { Deadline } from '../base/timer-wheel.js';
+import { PATIENCE_MS, type PartitionHandle, type ReadResult } from '../partition/partitions.js';
 import type { FetchPartition } from './fetch-sessions.js';
 import type { RequestContext, Services } from './handler.js';
 
@@ -24,11 +25,26 @@ export interface FetchLimits {
   readonly maxWaitMs: number;
 }
 
+/** Shards that were asked during one look. */
+interface Asking {
+  readonly found: Found[];
+  unanswered: number;
+  /** When those that have not answered are done without. */
+  patience: Deadline | null;
+}
+
+/** Who may not wait at all, and would get nothing, still waits so long for shards that were asked: as Kafka does for its disk. */
+const EMPTY_HANDED_MS = 500;
+
 /** Without a promise of its own: a fetch at the tail is looked at, parked, and looked at again for each batch that comes. */
 export class FetchWait<Answer> {
   private readonly later = new Later<Answer | null>();
+  private readonly begunMs: number;
   private readonly deadlineMs: number;
   private handles: PartitionHandle[] = [];
+  private asking: Asking | null = null;
+  /** Of how many partitions the last look does not know what they have, as their shards take long. */
+  private unknown = 0;
 
   constructor(
     private readonly wanted: ReadonlyMap<string, FetchPartition>,
@@ -38,6 +54,7 @@ export class FetchWait<Answer> {
     private readonly services: Services,
     private readonly answer: (found: readonly Found[]) => Answer,
   ) {
+    this.begunMs = services.clock.monotonicMs();
     this.deadlineMs = services.purgatory.deadlineMs(limits.maxWaitMs);
   }
 
@@ -76,32 +93,38 @@ export class FetchWait<Answer> {
 
   /** Looks at every wanted partition, in order; the shards that must be asked are asked at the same time, and null is said. */
   private look(): Found[] | null {
-    const found: (Found | Promise<Found>)[] = [];
+    const found: Found[] = [];
     this.handles = [];
-    let mustWait = false;
-    for (const partition of this.wanted.values()) {
-      const one = this.find(partition);
-      if (one instanceof Promise) mustWait = true;
-      found.push(one);
-    }
-    if (!mustWait) return found as Found[];
-    Promise.all(found).then(
-      (located) => {
-        const verdict = this.judge(located);
-        if (verdict === 'enough') this.settle(located);
-        else if (verdict === 'moved') this.lookAgain();
-      },
-      (error) => this.later.reject(error),
-    );
+    this.unknown = 0;
+    for (const partition of this.wanted.values()) this.find(partition, found);
+    const { asking } = this;
+    if (asking === null) return found;
+    asking.patience = this.services.purgatory.after(PATIENCE_MS, () => this.goOn(asking));
     return null;
+  }
+
+  /** One shard that stands still must not keep from the consumer what lies on others: what has been found is judged. */
+  private goOn(asking: Asking): void {
+    this.endAsking(asking);
+    const verdict = this.judge(asking.found);
+    if (verdict === 'enough') this.settle(asking.found);
+    else if (verdict === 'moved') this.lookAgain();
+  }
+
+  private endAsking({ patience }: Asking): void {
+    this.asking = null;
+    if (patience !== null) this.services.purgatory.callOff(patience);
   }
 
   private judge(found: readonly Found[]): 'enough' | 'moved' | 'parked' {
     const { limits, handles, context } = this;
     const { clock, partitions, purgatory } = this.services;
     const bytes = keepWithin(found, limits.bytesMax);
-    const leftMs = this.deadlineMs - clock.monotonicMs();
-    if (bytes >= Math.min(limits.minBytes, limits.bytesMax) || leftMs <= 0 || handles.length === 0) return 'enough';
+    const isEmptyHanded = bytes === 0 && this.unknown > 0;
+    const untilMs = isEmptyHanded ? Math.max(this.deadlineMs, this.begunMs + EMPTY_HANDED_MS) : this.deadlineMs;
+    const leftMs = untilMs - clock.monotonicMs();
+    const isEnough = bytes >= Math.min(limits.minBytes, limits.bytesMax) && !isEmptyHanded;
+    if (isEnough || leftMs <= 0 || handles.length === 0) return 'enough';
     if (context.closed.aborted || purgatory.closed) return 'enough';
     for (const { error } of found) if (error !== 'NONE') return 'enough';
     // Something may have come while other partitions were being looked at: then there is nothing to wait for.
@@ -113,31 +136,70 @@ export class FetchWait<Answer> {
     return 'parked';
   }
 
-  private find(wanted: FetchPartition): Found | Promise<Found> {
+  private find(wanted: FetchPartition, found: Found[]): void {
     const { usesTopicIds, handles, limits } = this;
     const { topics, partitions } = this.services;
     const topic = usesTopicIds ? topics.byId(wanted.topicId) : topics.get(wanted.topic);
     const handle = topic?.partitions[wanted.index];
     if (handle === undefined) {
-      return failed(wanted, topic === undefined && usesTopicIds ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION');
+      const error = topic === undefined && usesTopicIds ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+      found.push(failed(wanted, error));
+      return;
     }
     if (handle.state !== 'online') {
-      return failed(wanted, handle.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER');
+      found.push(failed(wanted, handle.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER'));
+      return;
     }
     handles.push(handle);
     const { highWatermark, lastStableOffset, logStartOffset, leaderEpoch } = partitions.watermarks(handle);
     if (wanted.currentLeaderEpoch >= 0 && wanted.currentLeaderEpoch !== leaderEpoch) {
-      return failed(wanted, wanted.currentLeaderEpoch < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH');
+      const error = wanted.currentLeaderEpoch < leaderEpoch ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH';
+      found.push(failed(wanted, error));
+      return;
     }
     // A partition may name any number, also below zero; its first batch it gets in any case (KIP-74).
     const partitionBytesMax = Math.max(0, Math.min(wanted.maxBytes, limits.bytesMax));
-    const read = partitions.read(handle, wanted.fetchOffset, partitionBytesMax);
-    const toFound = ({ error, records }: ReadResult): Found =>
-      error === 'NONE'
-        ? { wanted, handle, error, highWatermark, lastStableOffset, logStartOffset, records }
-        : failed(wanted, error);
-    return read instanceof Promise ? read.then(toFound) : toFound(read);
+    const read = partitions.readSoon(handle, wanted.fetchOffset, partitionBytesMax);
+    const one: Found = {
+      wanted,
+      handle,
+      error: 'NONE',
+      highWatermark,
+      lastStableOffset,
+      logStartOffset,
+      records: null,
+    };
+    const at = found.push(one) - 1;
+    if (read === null) this.unknown++;
+    else if (read instanceof Promise) this.await(read, found, at);
+    else take(found, at, read);
   }
+
+  private await(read: Promise<ReadResult>, found: Found[], at: number): void {
+    this.asking ??= { found, unanswered: 0, patience: null };
+    const { asking } = this;
+    asking.unanswered++;
+    this.unknown++;
+    read.then(
+      (result) => {
+        // It may have been done without.
+        if (this.asking !== asking) return;
+        this.unknown--;
+        take(found, at, result);
+        if (--asking.unanswered === 0) this.goOn(asking);
+      },
+      (error) => {
+        if (this.asking !== asking) return;
+        this.endAsking(asking);
+        this.later.reject(error);
+      },
+    );
+  }
+}
+
+function take(found: Found[], at: number, { error, records }: ReadResult): void {
+  if (error === 'NONE') found[at].records = records;
+  else found[at] = failed(found[at].wanted, error);
 }
 
 function failed(wanted: FetchPartition, error: ErrorName): Found {

@@ -21,19 +21,20 @@ import { Checkpoints } from './checkpoints.js';
 import { Compactor } from './compactor.js';
 import { DiskBudgets } from './disk-budgets.js';
 import { isBelow, LingeringFiles } from './lingering-files.js';
-import { PartitionEntry } from './partition-entry.js';
-import type {
-  AppendResult,
-  DiskStanding,
-  EpochEnd,
-  LogDirectoryState,
-  OffsetAtTime,
-  PartitionHandle,
-  PartitionSpec,
-  Partitions,
-  ReadResult,
-  RecordsResult,
-  Watermarks,
+import { PartitionEntry, type Sought } from './partition-entry.js';
+import {
+  type AppendResult,
+  type DiskStanding,
+  type EpochEnd,
+  type LogDirectoryState,
+  type OffsetAtTime,
+  PATIENCE_MS,
+  type PartitionHandle,
+  type PartitionSpec,
+  type Partitions,
+  type ReadResult,
+  type RecordsResult,
+  type Watermarks,
 } from './partitions.js';
 import { placeOn } from './placement.js';
 import { Preparations } from './preparations.js';
@@ -89,6 +90,9 @@ const refusedCrowded: AppendResult = { ...refusedFull, message: 'more is being p
 const CHECKPOINT_TRIES = 4;
 const CHECKPOINT_AGAIN_MS = 250;
 const NOTHING: ReadResult = { error: 'NONE', records: null };
+const NOT_ASKED: Promise<ReadResult> = Promise.resolve(NOTHING);
+/** A shard that takes long is asked for no more than this of one partition. */
+const SOUGHT_MAX = 64;
 
 export class PartitionClient implements Partitions {
   /** Stamped on the batches of every partition opened from now on. */
@@ -348,6 +352,18 @@ export class PartitionClient implements Partitions {
 
   read(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult> {
     const entry = handle as PartitionEntry;
+    return this.known(entry, offset, maxBytes) ?? this.seek(entry, offset, maxBytes);
+  }
+
+  readSoon(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult> | null {
+    const entry = handle as PartitionEntry;
+    const known = this.known(entry, offset, maxBytes);
+    if (known !== null) return known;
+    return this.isOverdue(entry, offset, maxBytes) ? null : this.seek(entry, offset, maxBytes);
+  }
+
+  /** What is to be answered without asking the shard; null where it must be asked. */
+  private known(entry: PartitionEntry, offset: Offset, maxBytes: number): ReadResult | null {
     if (entry.state !== 'online') return { error: unavailable(entry), records: null };
     const { row } = this;
     this.pool.board(entry.shard).read(entry.slot, row);
@@ -367,22 +383,51 @@ export class PartitionClient implements Partitions {
       }
     }
     const run = entry.runAt(offset, maxBytes);
-    if (run !== null) {
-      this.locateAhead(entry, run.nextOffset, maxBytes);
-      return { error: 'NONE', records: run.records };
-    }
-    const { locating } = entry;
-    if (locating !== null && locating.offset === offset && locating.maxBytes === maxBytes) {
-      return locating.done.then(() => {
-        const located = entry.runAt(offset, maxBytes);
-        return located === null ? this.locate(entry, offset, maxBytes) : { error: 'NONE', records: located.records };
-      });
-    }
-    return this.locate(entry, offset, maxBytes);
+    if (run === null) return null;
+    if (run.nextOffset !== null) this.locateAhead(entry, run.nextOffset, maxBytes);
+    return { error: 'NONE', records: run.records };
   }
 
-  private async locate(entry: PartitionEntry, offset: Offset, maxBytes: number): Promise<ReadResult> {
+  private seek(entry: PartitionEntry, offset: Offset, maxBytes: number): Promise<ReadResult> {
+    const underWay = entry.soughtAt(offset, maxBytes);
+    if (underWay !== null) return underWay.result;
+    const sought = { offset, maxBytes, sinceMs: this.options.clock.monotonicMs(), result: NOT_ASKED };
+    entry.sought.push(sought);
+    sought.result = this.find(entry, sought);
+    return sought.result;
+  }
+
+  private takesLong({ sinceMs }: Sought): boolean {
+    return this.options.clock.monotonicMs() - sinceMs >= PATIENCE_MS;
+  }
+
+  /** Who comes again and again to a shard that takes long must not leave it something more to do each time. */
+  private isOverdue(entry: PartitionEntry, offset: Offset, maxBytes: number): boolean {
+    const { sought } = entry;
+    if (sought.length === 0 || !this.takesLong(sought[0])) return false;
+    const same = entry.soughtAt(offset, maxBytes);
+    return same === null ? sought.length >= SOUGHT_MAX : this.takesLong(same);
+  }
+
+  private async find(entry: PartitionEntry, sought: Sought): Promise<ReadResult> {
+    const { offset, maxBytes } = sought;
+    const { locating } = entry;
+    try {
+      if (locating?.offset === offset && locating.maxBytes === maxBytes) {
+        await locating.done;
+        const run = entry.runAt(offset, maxBytes);
+        if (run !== null) return { error: 'NONE', records: run.records };
+      }
+      return await this.locate(entry, sought);
+    } finally {
+      entry.sought.splice(entry.sought.indexOf(sought), 1);
+      if (this.takesLong(sought)) this.tell(entry);
+    }
+  }
+
+  private async locate(entry: PartitionEntry, sought: Sought): Promise<ReadResult> {
     if (entry.state !== 'online') return { error: unavailable(entry), records: null };
+    const { offset, maxBytes } = sought;
     const { timesForgotten } = entry;
     const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, false);
     if (reply.error !== 'NONE') return { error: reply.error, records: null };
@@ -396,6 +441,10 @@ export class PartitionClient implements Partitions {
       this.locateAhead(entry, run.next.offset, maxBytes);
     }
     await this.warm(run.slices);
+    // Who waited for it may have been answered without.
+    if (this.takesLong(sought) && entry.timesForgotten === timesForgotten) {
+      entry.rememberRun({ offset, maxBytes, records, nextOffset: run.next?.offset ?? null });
+    }
     return { error: 'NONE', records };
   }
 

@@ -7,7 +7,7 @@ import type { LogDirectory } from '../log/log-directories.js';
 import type { RefusedBatches } from '../record/refused-batches.js';
 import type { OpenRequest } from '../ring/commands.js';
 import type { ShardReply } from '../ring/completions.js';
-import type { PartitionHandle, PartitionState, Traffic } from './partitions.js';
+import type { PartitionHandle, PartitionState, ReadResult, Traffic } from './partitions.js';
 
 const PLACES_MAX = 8;
 const RUNS_MAX = 32;
@@ -24,7 +24,17 @@ export interface Run {
   readonly offset: Offset;
   readonly maxBytes: number;
   readonly records: FileRecords;
-  readonly nextOffset: Offset;
+  /** null where it ended at the high watermark. */
+  readonly nextOffset: Offset | null;
+}
+
+/** What the shard looks for as readers wait for it: all that want the same share it. */
+export interface Sought {
+  readonly offset: Offset;
+  readonly maxBytes: number;
+  /** By the clock that never goes back. */
+  readonly sinceMs: number;
+  result: Promise<ReadResult>;
 }
 
 export class PartitionEntry implements PartitionHandle {
@@ -50,6 +60,8 @@ export class PartitionEntry implements PartitionHandle {
   private readonly runs = new Map<Offset, Run>();
   /** How often places and runs were forgotten: what was asked for before must not be remembered behind it. */
   timesForgotten = 0;
+  /** In the order in which the shard was asked. */
+  readonly sought: Sought[] = [];
   /** The runs that are being located now. */
   locating: { readonly offset: Offset; readonly maxBytes: number; readonly done: Promise<void> } | null = null;
 
@@ -109,6 +121,11 @@ export class PartitionEntry implements PartitionHandle {
   runAt(offset: Offset, maxBytes: number): Run | null {
     const run = this.runs.get(offset);
     return run !== undefined && run.maxBytes === maxBytes ? run : null;
+  }
+
+  soughtAt(offset: Offset, maxBytes: number): Sought | null {
+    for (const one of this.sought) if (one.offset === offset && one.maxBytes === maxBytes) return one;
+    return null;
   }
 
   rememberRun(run: Run): void {

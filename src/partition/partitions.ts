@@ -84,6 +84,9 @@ export interface ReadResult {
   readonly records: FileRecords | null;
 }
 
+/** So long is waited for a shard before others, whom that would hold up, are answered without it. */
+export const PATIENCE_MS = 20;
+
 export interface RecordsResult {
   readonly error: ErrorName;
   /** Whole batches; null on error, or where no record has an offset in the range. */
@@ -144,6 +147,11 @@ export interface Partitions {
   /** Bytes from `offset` up to the high watermark, at most `maxBytes` but at least the first batch whole (KIP-74). */
   read(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult>;
   /**
+   * The same for who wants it together with others: null where the shard has been looking for it for {@link PATIENCE_MS}.
+   * When it has found it after all, that counts as progress, and is there for who comes again.
+   */
+  readSoon(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult> | null;
+  /**
    * Batches that hold `recordsMax` records from `offset` on, begin below `upTo` and, but for the first, fit into `bytesMax`.
    * For readers to whom records are dealt out: they need to know where the batches end.
    */
@@ -173,6 +181,6 @@ export interface Partitions {
    * where the disk refused it: to be called again then.
    */
   remove(handle: PartitionHandle): Promise<void>;
-  /** Calls `listener` when the partition's high watermark has moved or its state changed; returns the unsubscribe. */
+  /** Calls `listener` when the high watermark has moved, the state changed, or what took long was found; returns the unsubscribe. */
   onProgress(handle: PartitionHandle, listener: () => void): () => void;
 }

@@ -1,7 +1,7 @@
 /** Where fetches wait for records: no ring traffic and no timer of their own. Main thread. */
 import type { Clock } from '../base/clock.js';
 import { Deadlines } from '../base/deadlines.js';
-import type { TimerWheel } from '../base/timer-wheel.js';
+import type { Deadline, TimerWheel } from '../base/timer-wheel.js';
 import type { PartitionHandle, Partitions } from './partitions.js';
 
 /** A wait ends up to this part of it early, so that many end in the same moment. */
@@ -75,6 +75,17 @@ export class Purgatory {
     for (const handle of handles) unsubscribes.push(this.partitions.onProgress(handle, leave));
     for (const other of alsoFor) unsubscribes.push(other.onChange(leave));
     this.deadlines.set(deadline, waitMs);
+  }
+
+  /** Calls `act` once after `waitMs`, unless it is {@link callOff called off} before, or the purgatory closed. */
+  after(waitMs: number, act: () => void): Deadline {
+    const deadline = this.deadlines.create(act);
+    this.deadlines.set(deadline, waitMs);
+    return deadline;
+  }
+
+  callOff(deadline: Deadline): void {
+    this.deadlines.clear(deadline);
   }
 
   private waitingOn(connectionClosed: AbortSignal): Set<() => void> {

@@ -44,7 +44,7 @@ function world() {
   const empty = new Set<number>();
   const partitions = {
     watermarks: (handle: PartitionHandle) => rows[handle.index],
-    read: (handle: PartitionHandle, _offset: number, maxBytes: number): ReadResult => {
+    readSoon: (handle: PartitionHandle, _offset: number, maxBytes: number): ReadResult => {
       asked.push(maxBytes);
       if (empty.has(handle.index)) return { error: 'NONE', records: null };
       const length = Math.max(50, maxBytes);

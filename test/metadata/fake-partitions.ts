@@ -146,6 +146,10 @@ export class FakePartitions implements Partitions {
     return assert.fail('metadata never reads a partition itself');
   }
 
+  readSoon(): ReadResult {
+    return assert.fail('metadata never reads a partition itself');
+  }
+
   async readRecords(): Promise<RecordsResult> {
     return assert.fail('metadata never reads a partition itself');
   }
