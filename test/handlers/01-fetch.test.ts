@@ -6,11 +6,11 @@ import { ZERO_UUID } from '../../src/base/uuid.js';
 import { fetchHandler } from '../../src/handlers/01-fetch.js';
 import { FetchSessions } from '../../src/handlers/fetch-sessions.js';
 import type { RequestContext, Services } from '../../src/handlers/handler.js';
-import type { PartitionHandle, ReadResult, Watermarks } from '../../src/partition/partitions.js';
+import { PATIENCE_MS, type PartitionHandle, type ReadResult, type Watermarks } from '../../src/partition/partitions.js';
 import { Purgatory } from '../../src/partition/purgatory.js';
 import type { fetch } from '../../src/protocol/messages/01-fetch.js';
 import type { RequestOf, ResponseOf } from '../../src/protocol/schema.js';
-import { FakeClock } from '../base/fake-clock.js';
+import { FakeClock, idle } from '../base/fake-clock.js';
 
 type Request = RequestOf<typeof fetch>;
 type Response = ResponseOf<typeof fetch>;
@@ -42,15 +42,24 @@ function world() {
   );
   const rows = handles.map(() => ({ ...ROW }));
   const empty = new Set<number>();
+  const stalled = new Stalled();
+  const listeners = handles.map(() => new Set<() => void>());
+  const progress = (index: number): void => {
+    for (const listener of [...listeners[index]]) listener();
+  };
   const partitions = {
     watermarks: (handle: PartitionHandle) => rows[handle.index],
-    readSoon: (handle: PartitionHandle, _offset: number, maxBytes: number): ReadResult => {
+    readSoon: (handle: PartitionHandle, _offset: number, maxBytes: number): ReadResult | Promise<ReadResult> | null => {
+      if (stalled.has(handle.index)) return stalled.read(handle.index);
       asked.push(maxBytes);
       if (empty.has(handle.index)) return { error: 'NONE', records: null };
       const length = Math.max(50, maxBytes);
       return { error: 'NONE', records: { byteLength: length, slices: [{ path: '/nowhere', position: 0, length }] } };
     },
-    onProgress: () => () => undefined,
+    onProgress: (handle: PartitionHandle, listener: () => void) => {
+      listeners[handle.index].add(listener);
+      return () => listeners[handle.index].delete(listener);
+    },
   };
   const clock = new FakeClock();
   const fetchSessions = new FetchSessions(10);
@@ -93,7 +102,46 @@ function world() {
     }) as Request;
   const ask = async (wanted: Request): Promise<Response> =>
     (await fetchHandler.handle(wanted, context, services)) as Response;
-  return { asked, rows, empty, request, ask, fetchSessions };
+  return { asked, rows, empty, stalled, progress, clock, request, ask, fetchSessions };
+}
+
+/** Partitions whose shard does not answer. */
+class Stalled {
+  readonly #answers = new Map<number, { promise: Promise<ReadResult>; resolve: (result: ReadResult) => void }>();
+  readonly #done = new Set<number>();
+  /** How often somebody began to wait for one. */
+  waits = 0;
+
+  hold(...indexes: number[]): void {
+    for (const index of indexes) {
+      let resolve: (result: ReadResult) => void = () => undefined;
+      const promise = new Promise<ReadResult>((settle) => {
+        resolve = settle;
+      });
+      this.#answers.set(index, { promise, resolve });
+    }
+  }
+
+  has(index: number): boolean {
+    return this.#answers.has(index);
+  }
+
+  read(index: number): Promise<ReadResult> | null {
+    if (this.#done.has(index)) return null;
+    this.waits++;
+    return this.#answers.get(index)?.promise ?? null;
+  }
+
+  /** From now on nobody is to wait for it. */
+  tooLong(index: number): void {
+    this.#done.add(index);
+  }
+
+  answer(index: number, byteLength = 50): void {
+    const records = { byteLength, slices: [{ path: '/nowhere', position: 0, length: byteLength }] };
+    this.#answers.get(index)?.resolve({ error: 'NONE', records });
+    this.#answers.delete(index);
+  }
 }
 
 const bytesOf = (response: Response): number[] =>
@@ -169,4 +217,99 @@ test('leader epochs of the past are fenced, those of the future unknown', async 
     errors.push((await ask(wanted)).responses[0].partitions[0].errorCode);
   }
   assert.deepEqual(errors, ['FENCED_LEADER_EPOCH', 'NONE', 'UNKNOWN_LEADER_EPOCH']);
+});
+
+test('shards that answer soon are waited for, and the answer is whole', async () => {
+  const { stalled, clock, request, ask } = world();
+  stalled.hold(1, 2);
+  const asking = ask(request({}, [0, 1, 2]));
+  stalled.answer(2, 70);
+  await clock.advanceAndIdle(PATIENCE_MS - 1);
+  stalled.answer(1, 60);
+  assert.deepEqual(bytesOf(await asking), [1000, 60, 70]);
+  clock.advance(1000);
+  assert.equal(clock.pending, 0, 'and no timer is left over');
+});
+
+test('a shard that stands still does not hold up what lies on others', async () => {
+  const { stalled, rows, clock, request, ask } = world();
+  stalled.hold(1);
+  rows[1].highWatermark = 77;
+  const asking = ask(request({ maxWaitMs: 5000 }, [0, 1, 2]));
+  await clock.advanceAndIdle(PATIENCE_MS);
+  const response = await asking;
+  assert.deepEqual(bytesOf(response), [1000, 0, 1000]);
+  const [, { errorCode, highWatermark }] = response.responses[0].partitions;
+  assert.deepEqual([errorCode, highWatermark], ['NONE', 77], 'of the partition itself is said what is known');
+  stalled.answer(1);
+  await idle();
+  assert.deepEqual(bytesOf(response), [1000, 0, 1000], 'what comes too late changes nothing');
+
+  stalled.hold(1);
+  stalled.tooLong(1);
+  assert.deepEqual(bytesOf(await ask(request({ maxWaitMs: 5000 }, [0, 1, 2]))), [1000, 0, 1000], 'nor once more');
+});
+
+test('while a shard stands still, a fetch waits for what comes to others, as long as it may', async () => {
+  const { stalled, empty, progress, clock, request, ask } = world();
+  empty.add(0);
+  stalled.hold(1);
+  const asking = ask(request({ maxWaitMs: 5000 }, [0, 1]));
+  await clock.advanceAndIdle(PATIENCE_MS);
+  stalled.tooLong(1);
+  await clock.advanceAndIdle(1000);
+  assert.equal(stalled.waits, 1);
+  empty.delete(0);
+  progress(0);
+  assert.deepEqual(bytesOf(await asking), [1000, 0], 'at once');
+
+  empty.add(0);
+  let answered: Response | null = null;
+  void ask(request({ maxWaitMs: 5000 }, [0, 1])).then((response) => {
+    answered = response;
+  });
+  // Deadlines lie on a beat, up to a quarter early.
+  await clock.advanceAndIdle(3700);
+  assert.equal(answered, null);
+  await clock.advanceAndIdle(1300);
+  assert.ok(answered !== null);
+  assert.deepEqual(bytesOf(answered), [0, 0]);
+});
+
+test('less than the consumer asked for is its answer when its time is over, whatever shard stands still', async () => {
+  const { stalled, clock, request, ask } = world();
+  stalled.hold(1);
+  let answered: Response | null = null;
+  void ask(request({ maxWaitMs: 100, minBytes: 5000 }, [0, 1])).then((response) => {
+    answered = response;
+  });
+  await clock.advanceAndIdle(PATIENCE_MS);
+  stalled.tooLong(1);
+  assert.equal(answered, null);
+  await clock.advanceAndIdle(100 - PATIENCE_MS);
+  assert.ok(answered !== null);
+  assert.deepEqual(bytesOf(answered), [1000, 0]);
+});
+
+test('who has nothing but what its shard takes long to find hears of it when it is found, even with no time to wait', async () => {
+  const { stalled, progress, clock, request, ask } = world();
+  stalled.hold(0);
+  const asking = ask(request({ maxWaitMs: 0 }, [0]));
+  await clock.advanceAndIdle(PATIENCE_MS);
+  stalled.tooLong(0);
+  await clock.advanceAndIdle(100);
+  stalled.answer(0);
+  progress(0);
+  assert.deepEqual(bytesOf(await asking), [1000]);
+
+  stalled.hold(0);
+  let answered: Response | null = null;
+  void ask(request({ maxWaitMs: 0 }, [0])).then((response) => {
+    answered = response;
+  });
+  await clock.advanceAndIdle(400);
+  assert.equal(answered, null);
+  await clock.advanceAndIdle(100);
+  assert.ok(answered !== null, 'but it does not wait for ever');
+  assert.deepEqual(bytesOf(answered), [0]);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { systemClock } from '../../src/base/clock.js';
+import { type Clock, systemClock } from '../../src/base/clock.js';
 import { KafkaError } from '../../src/base/kafka-error.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { loadConfig } from '../../src/config/load.js';
@@ -11,10 +11,11 @@ import type { ClaimedDirectory } from '../../src/log/data-directory.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import { type LogProgress, PartitionClient } from '../../src/partition/partition-client.js';
 import { PartitionInternalLog } from '../../src/partition/partition-internal-log.js';
-import type { AppendResult, PartitionHandle } from '../../src/partition/partitions.js';
+import { type AppendResult, PATIENCE_MS, type PartitionHandle } from '../../src/partition/partitions.js';
 import { SegmentFiles } from '../../src/partition/segment-files.js';
 import type { SideJobs } from '../../src/partition/side-jobs.js';
 import { encodeBatch } from '../../src/record/record.js';
+import { FakeClock } from '../base/fake-clock.js';
 import { temporaryFolder } from '../temp-folder.js';
 import { markClaimed, oneDirectory } from './one-directory.js';
 
@@ -26,9 +27,11 @@ interface Options {
   readonly entry?: URL;
   readonly earlier?: Partial<ClaimedDirectory>;
   readonly checkpoint?: SideJobs['checkpoint'];
+  readonly clock?: Clock;
 }
 
-function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async () => true }: Options = {}) {
+function start(t: TestContext, options: Options = {}) {
+  const { entry = REAL_SHARD, earlier, checkpoint = async () => true, clock = systemClock } = options;
   const folder = temporaryFolder('partition-life');
   markClaimed(folder);
   const segmentFiles = new SegmentFiles();
@@ -42,7 +45,7 @@ function start(t: TestContext, { entry = REAL_SHARD, earlier, checkpoint = async
     compaction: null,
     scrubIntervalMs: 0,
     budgetBytes: 0,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     metrics: new Metrics(),
     segmentFiles,
@@ -207,6 +210,31 @@ test('where records lay is forgotten with the log, even if it was heard in the s
   await client.sizeBytes(handle);
   const second = await client.read(handle, 1, 1000);
   assert.notEqual(second.records?.slices[0].position, 0, 'read anew');
+});
+
+test('what a shard takes long to find is asked for once, told when found, and there for who comes again', async (t) => {
+  const clock = new FakeClock();
+  const { client, open, append } = start(t, { entry: new URL('./late-shard.js', import.meta.url), clock });
+  const handle = await open();
+  const asked = client.readSoon(handle, 0, 1000);
+  assert.ok(asked instanceof Promise);
+  assert.equal(client.readSoon(handle, 0, 1000), asked, 'who wants the same shares it');
+  clock.advance(PATIENCE_MS);
+  assert.equal(client.readSoon(handle, 0, 1000), null, 'nobody waits for it any more');
+  assert.equal(client.read(handle, 0, 1000), asked, 'but who has nothing else to do');
+  let soughtAtOnce = 1;
+  while (client.readSoon(handle, soughtAtOnce, 1000) !== null) soughtAtOnce++;
+  assert.ok(soughtAtOnce > 1, 'others may still ask for something else');
+  assert.ok(soughtAtOnce <= 100, `but not without bound: ${soughtAtOnce}`);
+  assert.ok(client.readSoon(handle, 1, 1000) instanceof Promise, 'which is young yet');
+  let told = 0;
+  client.onProgress(handle, () => told++);
+  const { baseOffset } = await append(handle, Buffer.from('go on'));
+  const { records } = await asked;
+  assert.equal(baseOffset, soughtAtOnce, 'the shard was asked for each of them once');
+  assert.equal(told, 1, 'those that were not late have no need of it');
+  assert.deepEqual(client.readSoon(handle, 0, 1000), { error: 'NONE', records });
+  assert.ok(client.readSoon(handle, 1, 1000) instanceof Promise, 'what was not late is not remembered');
 });
 
 test('what a closed log holds is not said to be nothing', async (t) => {
