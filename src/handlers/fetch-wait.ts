@@ -34,7 +34,7 @@ interface Asking {
 }
 
 /** Who may not wait at all, and would get nothing, still waits so long for shards that were asked: as Kafka does for its disk. */
-const EMPTY_HANDED_MS = 500;
+const EMPTY_HANDED_MS = 2000;
 
 /** Without a promise of its own: a fetch at the tail is looked at, parked, and looked at again for each batch that comes. */
 export class FetchWait<Answer> {
