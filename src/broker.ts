@@ -260,12 +260,17 @@ export class Broker extends EventEmitter<BrokerEvents> {
     let fatal: string | null = null;
     const compaction = config.compaction;
     const scrubIntervalMs = config.get('log.scrub.interval.ms');
-    const sideJobs = createSideJobs(
-      SIDE_JOB_ENTRY,
-      { compacting: compaction?.threads ?? 0, checking: scrubIntervalMs > 0 ? 1 : 0, preparing: this.shardCount },
+    const sideJobs = createSideJobs({
+      entry: SIDE_JOB_ENTRY,
+      threads: {
+        compacting: compaction?.threads ?? 0,
+        checking: scrubIntervalMs > 0 ? 1 : 0,
+        preparing: this.shardCount,
+      },
+      folders: directories.all.map(({ path }) => path),
       clock,
       logger,
-    );
+    });
     const partitions = new PartitionClient({
       shardEntry: SHARD_ENTRY,
       shards: this.shardCount,

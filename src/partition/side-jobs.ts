@@ -5,8 +5,13 @@
  * Piscina hosts these and not the shards: side jobs are what it is made for (many short tasks, threads that come and go,
  * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
  * apart from its neighbours when it dies.
+ *
+ * A disk that hangs keeps a thread for each job that was begun on it. So each folder of log.dirs has threads of its own to fill:
+ * what is to be done in it beyond those waits in front of the pool, and none of it in front of another folder's.
  */
+import fastq from 'fastq';
 import type { Piscina } from 'piscina';
+import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
@@ -14,11 +19,15 @@ import type { SealedFlush } from '../base/sealed-flush.js';
 import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { PreparationJob, PreparationOutcome } from '../record/batch-preparation.js';
 import { type HandoverMemory, openHandover } from '../ring/handover.js';
+import { isBelow } from './lingering-files.js';
 
 export interface SideJobs {
   /** Resolves when the range lies in the page cache (or could not be read: sending it will tell why). */
   readAhead(path: string, position: number, length: number): Promise<void>;
-  /** Deletes files and folders, those that were given before first and all of them gently; failures are logged. */
+  /**
+   * Deletes files and folders that lie in one folder of log.dirs, those of it that were given before first and all of them
+   * gently; failures are logged.
+   */
   delete(paths: readonly string[]): Promise<void>;
   /** Brings a sealed segment to disk; null where that could not be tried, or nobody needs it any more. */
   flush(path: string): Promise<SealedFlush | null>;
@@ -44,13 +53,42 @@ export interface SideJobThreads {
   readonly preparing: number;
 }
 
-/** Beside those that compact, check or prepare batches, which are at it for long. */
+/** For each folder, beside those that compact, check or prepare batches, which are at it for long. */
 const SHORT_JOB_THREADS = 2;
 
 /** After a thread could not be had: what waits for one is tried again. */
 const THREAD_RETRY_MS = 500;
 
-export function createSideJobs(entry: URL, threads: SideJobThreads, clock: Clock, logger: Logger): SideJobs {
+/** Of one folder of log.dirs. */
+interface Lane {
+  readonly folder: string;
+  /** What waits for a thread, and is begun in order. */
+  readonly jobs: fastq.queueAsPromised<() => Promise<unknown>, unknown>;
+  /** One at a time: they take long on purpose, and another thread is to be free for who reads from the disk. */
+  deletions: Promise<void>;
+}
+
+export interface SideJobsOptions {
+  readonly entry: URL;
+  readonly threads: SideJobThreads;
+  /** Of log.dirs. */
+  readonly folders: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export function createSideJobs({ entry, threads, folders, clock, logger }: SideJobsOptions): SideJobs {
+  const lanes = folders.map((folder): Lane => {
+    const jobs = fastq.promise((job: () => Promise<unknown>) => job(), SHORT_JOB_THREADS);
+    return { folder, jobs, deletions: Promise.resolve() };
+  });
+  const laneOf = (path: string): Lane => {
+    const lane = lanes.find(({ folder }) => path === folder || isBelow(path, folder));
+    assert(lane !== undefined, `${path} lies in none of log.dirs`);
+    return lane;
+  };
+  /** Runs what touches the disk that `path` lies on, when that disk's turn is. */
+  const inLane = <T>(path: string, job: () => Promise<T>): Promise<T> => laneOf(path).jobs.push(job) as Promise<T>;
   // Loaded and made at first use: a start does not wait for it, an idle broker has no thread for it.
   let pool: Promise<Piscina> | null = null;
   const open = async (): Promise<Piscina> => {
@@ -59,7 +97,7 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, clock: Clock
       pool = null;
       throw error;
     });
-    const maxThreads = SHORT_JOB_THREADS + threads.compacting + threads.checking + threads.preparing;
+    const maxThreads = SHORT_JOB_THREADS * folders.length + threads.compacting + threads.checking + threads.preparing;
     const opened = new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
     // Without anybody who listens it would end the process.
     opened.on('error', (error) => {
@@ -90,14 +128,12 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, clock: Clock
       return false;
     }
   };
-  /** One at a time: they take long on purpose, and another thread of the pool is to be free for who reads from the disk. */
-  let deletions: Promise<void> = Promise.resolve();
-  let underWay: { stop(): void } | null = null;
+  const deleting = new Set<{ stop(): void }>();
   let closing = false;
   const remove = async (paths: readonly string[]): Promise<void> => {
     pool ??= open();
     const handover = openHandover(async () => null);
-    underWay = handover;
+    deleting.add(handover);
     if (closing) handover.stop();
     try {
       const { memory } = handover;
@@ -108,32 +144,34 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, clock: Clock
       logger.warn({ job: 'delete', error: (error as Error).message }, what);
     } finally {
       handover.close();
-      underWay = null;
+      deleting.delete(handover);
+    }
+  };
+  const flush = async (path: string): Promise<SealedFlush | null> => {
+    pool ??= open();
+    try {
+      return await (await pool).run(path, { name: 'runSealedFlush' });
+    } catch (error) {
+      const what = 'could not flush a sealed segment; a start after a crash scans it';
+      logger.warn({ path, error: (error as Error).message }, what);
+      return null;
     }
   };
   return {
     async readAhead(path, position, length) {
-      await run({ kind: 'readAhead', path, position, length }, 'could not read ahead');
+      await inLane(path, () => run({ kind: 'readAhead', path, position, length }, 'could not read ahead'));
     },
-    async flush(path) {
-      pool ??= open();
-      try {
-        return await (await pool).run(path, { name: 'runSealedFlush' });
-      } catch (error) {
-        const what = 'could not flush a sealed segment; a start after a crash scans it';
-        logger.warn({ path, error: (error as Error).message }, what);
-        return null;
-      }
-    },
+    flush: (path) => inLane(path, () => flush(path)),
     delete(paths) {
-      deletions = deletions.then(() => remove(paths));
-      return deletions;
+      const lane = laneOf(paths[0]);
+      lane.deletions = lane.deletions.then(() => lane.jobs.push(() => remove(paths)) as Promise<void>);
+      return lane.deletions;
     },
     checkpoint(directory, progress) {
       const what = 'could not save where the logs stand; a start after a crash scans more';
-      return run({ kind: 'checkpoint', directory, progress }, what);
+      return inLane(directory, () => run({ kind: 'checkpoint', directory, progress }, what));
     },
-    probe: (directory) => run({ kind: 'probe', directory }, null),
+    probe: (directory) => inLane(directory, () => run({ kind: 'probe', directory }, null)),
     async compact(job, handover) {
       pool ??= open();
       return (await pool).run({ job, handover }, { name: 'runCompactionJob', transferList: [handover.port] });
@@ -148,8 +186,8 @@ export function createSideJobs(entry: URL, threads: SideJobThreads, clock: Clock
     },
     close: async () => {
       closing = true;
-      underWay?.stop();
-      await deletions;
+      for (const one of deleting) one.stop();
+      await Promise.all(lanes.map(({ deletions }) => deletions));
       await (await pool)?.close();
     },
   };

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
- * Seizes the thread, stops it, says so, and lets it go when its standard input ends. It is stopped where it waits to be woken:
- * elsewhere it may have a lock of the allocator in hand, and the whole process would stand with it.
+ * Seizes the thread, stops it, says so, and lets it go when its standard input ends. It is stopped where it waits to be woken,
+ * for some time at most: elsewhere, and where it waits for a lock, it may have one of the allocator or the collector in hand, and
+ * others would stand with it.
  */
 const HOLD = `import ctypes, os, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -18,7 +19,8 @@ while True:
     ptrace(SEIZE)
     ptrace(INTERRUPT)
     os.waitpid(thread, WALL)
-    if len(sys.argv) < 3 or open(f"/proc/{thread}/syscall").read().split()[0] in FUTEX: break
+    call = open(f"/proc/{thread}/syscall").read().split()
+    if len(sys.argv) < 3 or (call[0] in FUTEX and int(call[4], 16) != 0): break
     ptrace(DETACH)
     time.sleep(0.001)
 print("held", flush=True)
