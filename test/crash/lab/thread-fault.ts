@@ -7,6 +7,7 @@ import { temporaryFolder } from '../../temp-folder.js';
 
 export const FAULT_FILE = 'fault.json';
 export const WRITER_PREFIX = 'writer-of-';
+export const DEATH_FILE = 'died-at';
 
 /** `path` is a part of the log file's path at which it happens. */
 export type ThreadFault = { readonly path: string } & (
@@ -35,6 +36,11 @@ export class ThreadFaults {
 
   end(): void {
     rmSync(this.#file, { force: true });
+  }
+
+  /** When a thread began to die as it was told to, in milliseconds since 1970; of the last one. */
+  get diedAtMs(): number {
+    return Number(readFileSync(join(this.#folder, DEATH_FILE), 'utf8'));
   }
 
   /** Which thread of the system writes a partition (`logs-3`). */

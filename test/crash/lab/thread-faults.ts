@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { isMainThread, workerData } from 'node:worker_threads';
-import { FAULT_FILE, type ThreadFault, WRITER_PREFIX } from './thread-fault.js';
+import { DEATH_FILE, FAULT_FILE, type ThreadFault, WRITER_PREFIX } from './thread-fault.js';
 
 const folder = process.env.MILLRACE_TEST_FAULTS;
 const isShard = !isMainThread && (workerData as { commands?: unknown } | null)?.commands !== undefined;
@@ -33,6 +33,7 @@ if (folder !== undefined && isShard) {
   const die = (how: ThreadFault['kind']): void => {
     // One thread alone: whoever takes the file away.
     fs.unlinkSync(faultPath);
+    fs.writeFileSync(join(folder, DEATH_FILE), `${Date.now()}`);
     if (how === 'throw') throw new TypeError('told to die');
     if (how === 'exit') process.exit(7);
     const held: unknown[] = [];
