@@ -15,7 +15,7 @@ export interface DiskBudgetsParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly configuredBytes: DiskBudgetParts['configuredBytes'];
-  readonly survey: () => Promise<ReadonlyMap<PartitionEntry, SurveyedLog>>;
+  readonly survey: (directory: LogDirectory) => Promise<ReadonlyMap<PartitionEntry, SurveyedLog>>;
   readonly evict: DiskBudgetParts['evict'];
   /** Topics without a segment size of their own have segments of so much in the folder at the most. */
   readonly capSegments: (directory: LogDirectory, bytes: number) => void;
@@ -35,7 +35,7 @@ export class DiskBudgets {
     const budget = new DiskBudget({
       ...{ clock, logger, configuredBytes, evict },
       folder: new BudgetFolder(directory.path),
-      survey: async () => new Map([...(await survey())].filter(([entry]) => entry.home === directory)),
+      survey: () => survey(directory),
       appendedBytes: () => directory.appendedBytes,
       refuse: (refuse) => {
         directory.refuses = refuse;

@@ -160,7 +160,7 @@ export class PartitionClient implements Partitions {
       clock: options.clock,
       logger: options.logger,
       configuredBytes: options.budgetBytes,
-      survey: () => this.pool.survey(),
+      survey: (directory) => this.pool.survey(({ home }) => home === directory),
       evict: async (entry, delayMs) => (await this.ask(entry, { kind: 'evict', delayMs })).surveyed ?? null,
       capSegments: (directory, bytes) => this.capSegments(directory, bytes),
       releaseDeleted: (directory) => this.lingering.release(directory.path),
@@ -546,7 +546,7 @@ export class PartitionClient implements Partitions {
   }
 
   survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>> {
-    return this.pool.survey();
+    return this.pool.surveySoon();
   }
 
   disk(): DiskStanding {

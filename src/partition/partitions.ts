@@ -168,7 +168,7 @@ export interface Partitions {
   deleteRecords(handle: PartitionHandle, offset: Offset): Promise<Offset>;
   /** Bytes of the partition's segments on disk. */
   sizeBytes(handle: PartitionHandle): Promise<number>;
-  /** How the logs that are online lie on the disk. */
+  /** How the logs that are online lie on the disk; where a shard does not say so soon, what it said the last time. */
   survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>>;
   disk(): DiskStanding;
   /** The idempotent producers that the partition remembers. Rejects with KafkaError. */

@@ -16,6 +16,8 @@ import { StallWatch } from './stall-watch.js';
 /** So many deaths within so long, and the broker gives up: what kills a shard again and again is not cured by another start. */
 const DEATHS_MAX = 3;
 const DEATHS_WITHIN_MS = 60_000;
+/** So long a shard may take to say how its logs lie, before who asked is told what is known of them. */
+const SURVEY_PATIENCE_MS = 200;
 
 export interface ShardPoolOptions {
   readonly entry: URL;
@@ -45,6 +47,9 @@ interface ShardSeat {
   readonly pulse: PulseView;
   readonly entries: (PartitionEntry | null)[];
   readonly freeSlots: number[];
+  /** What the last survey found, and the one that is under way. */
+  surveyed: ReadonlyMap<PartitionEntry, SurveyedLog>;
+  surveying: Promise<void> | null;
 }
 
 export class ShardPool {
@@ -62,7 +67,17 @@ export class ShardPool {
       const pulseMemory = allocatePulse();
       const pulse = new PulseView(pulseMemory);
       const link = this.startLink(index, { pages, flushTimes, pulseMemory });
-      this.seats.push({ link, board, pages, flushTimes, pulseMemory, pulse, entries: [], freeSlots: [] });
+      this.seats.push({
+        link,
+        board,
+        pages,
+        flushTimes,
+        pulseMemory,
+        pulse,
+        entries: [],
+        freeSlots: [],
+        ...UNSURVEYED,
+      });
     }
     const { clock, logger, metrics } = options;
     this.stallWatch = new StallWatch({ clock, logger, metrics, shards: this.seats.map(watchable) });
@@ -132,21 +147,27 @@ export class ShardPool {
     for (const seat of this.seats) for (const entry of seat.entries) if (entry !== null) yield entry;
   }
 
-  /** How the logs that are open lie on the disk. */
-  async survey(): Promise<Map<PartitionEntry, SurveyedLog>> {
+  /** How the wanted ones of the logs that are open lie on the disk; waits for no shard that has none of them. */
+  async survey(isWanted: (entry: PartitionEntry) => boolean): Promise<Map<PartitionEntry, SurveyedLog>> {
+    const seats = this.seats.filter(({ entries }) => entries.some((entry) => entry !== null && isWanted(entry)));
+    const surveys = await Promise.all(seats.map(surveyOf));
+    return new Map(surveys.flatMap((found) => [...found]).filter(([entry]) => isWanted(entry)));
+  }
+
+  /** Of all logs that are open, what is known within a moment: of a shard that stands still, what it said before. */
+  async surveySoon(): Promise<Map<PartitionEntry, SurveyedLog>> {
+    const answered = Promise.all(this.seats.map(surveyAgain));
+    await new Promise<void>((resolve) => {
+      const patience = this.options.clock.after(SURVEY_PATIENCE_MS, resolve);
+      void answered.then(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
     const found = new Map<PartitionEntry, SurveyedLog>();
-    await Promise.all(
-      this.seats.map(async (seat) => {
-        for (let fromSlot = 0; fromSlot >= 0; ) {
-          const { survey } = await seat.link.request(0, { kind: 'survey', fromSlot });
-          for (const log of survey?.logs ?? []) {
-            const entry = seat.entries[log.slot];
-            if (entry != null) found.set(entry, log);
-          }
-          fromSlot = survey?.nextSlot ?? -1;
-        }
-      }),
-    );
+    for (const { surveyed, entries } of this.seats) {
+      for (const [entry, log] of surveyed) if (entries[entry.slot] === entry) found.set(entry, log);
+    }
     return found;
   }
 
@@ -283,6 +304,30 @@ export class ShardPool {
       logger.info({ shard: index, tookMs: Math.round(clock.monotonicMs() - nowMs) }, 'the shard serves again');
     });
   }
+}
+
+const UNSURVEYED = { surveyed: new Map<PartitionEntry, SurveyedLog>(), surveying: null };
+
+async function surveyOf(seat: ShardSeat): Promise<Map<PartitionEntry, SurveyedLog>> {
+  const found = new Map<PartitionEntry, SurveyedLog>();
+  for (let fromSlot = 0; fromSlot >= 0; ) {
+    const { survey } = await seat.link.request(0, { kind: 'survey', fromSlot });
+    for (const log of survey?.logs ?? []) {
+      const entry = seat.entries[log.slot];
+      if (entry != null) found.set(entry, log);
+    }
+    fromSlot = survey?.nextSlot ?? -1;
+  }
+  return found;
+}
+
+/** Never two at a time: whoever comes while one is under way shares it. */
+function surveyAgain(seat: ShardSeat): Promise<void> {
+  seat.surveying ??= surveyOf(seat).then((found) => {
+    seat.surveyed = found;
+    seat.surveying = null;
+  });
+  return seat.surveying;
 }
 
 function watchable(seat: ShardSeat) {

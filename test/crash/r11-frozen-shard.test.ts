@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { KafkaClient } from '../../src/cli/client.js';
 import { produce } from '../../src/protocol/messages/00-produce.js';
 import { fetch } from '../../src/protocol/messages/01-fetch.js';
+import { describeDisk } from '../../src/protocol/messages/10000-describe-disk.js';
 import { encodeBatch } from '../../src/record/record.js';
 import { BrokerProcess, brokerIsBuilt, noBroker } from '../broker-process.js';
 import { readRecords } from './contents.js';
@@ -70,7 +71,7 @@ async function freeze(broker: BrokerProcess, faults: ThreadFaults, { random, fin
   const free = [1, 2, 3].find((index) => faults.writerOf(`other-${index}`) !== frozen);
   assert.ok(free !== undefined, 'partitions of one topic lie on both shards');
 
-  const [producing, asking, reading] = await Promise.all([session.connect(), session.connect(), session.connect()]);
+  const [producing, asking, reading, looking] = await Promise.all(Array.from({ length: 4 }, () => session.connect()));
   const reader = new Reader(reading, 'other', [0, free]);
   const residentBefore = residentBytes(broker.pid);
   const holder = await FrozenThread.hold(frozen);
@@ -86,6 +87,7 @@ async function freeze(broker: BrokerProcess, faults: ThreadFaults, { random, fin
   const probes = new Waits();
   const questions = new Waits();
   const reads = new Waits();
+  const overviews = new Waits();
   const probing = Promise.all([
     probes.take(
       async () => assert.equal(await append(producing, 'other', free, SMALL), 'NONE'),
@@ -93,6 +95,10 @@ async function freeze(broker: BrokerProcess, faults: ThreadFaults, { random, fin
     ),
     questions.take(
       () => askVersions(asking),
+      () => over,
+    ),
+    overviews.take(
+      () => askDisk(looking),
       () => over,
     ),
     reads.take(
@@ -111,10 +117,11 @@ async function freeze(broker: BrokerProcess, faults: ThreadFaults, { random, fin
   const heldMs = performance.now() - heldAt;
   await probing;
   say(
-    `R11: held for ${Math.round(heldMs)} ms: appends to the other shard ${probes}; ApiVersions ${questions}; fetches from both ${reads}; resident memory grew by ${Math.round(grownBytes / MiB)} MiB`,
+    `R11: held for ${Math.round(heldMs)} ms: appends to the other shard ${probes}; ApiVersions ${questions}, DescribeDisk ${overviews}; fetches from both ${reads}; resident memory grew by ${Math.round(grownBytes / MiB)} MiB`,
   );
   assert.ok(probes.quantileMs(1) < WAIT_MS_MAX, `the other shard's clients do not wait: ${probes}`);
   assert.ok(questions.quantileMs(1) < WAIT_MS_MAX, `questions do not wait: ${questions}`);
+  assert.ok(overviews.quantileMs(1) < WAIT_MS_MAX, `nor do questions about all shards: ${overviews}`);
   assert.ok(reads.quantileMs(1) < WAIT_MS_MAX, `who reads from both shards does not wait for the held one: ${reads}`);
   assert.ok(reader.read(free) >= probes.count / 2, 'and has read what was appended to the other meanwhile');
   assert.equal(readOfHeld, 0, 'the held one had nothing to say');
@@ -174,6 +181,12 @@ class Reader {
       this.#positions.set(partitionIndex, (found.at(-1)?.offset ?? this.read(partitionIndex) - 1) + 1);
     }
   }
+}
+
+/** Answered with what all shards say, or have said, of their logs: metrics are made of the same. */
+async function askDisk(client: KafkaClient): Promise<void> {
+  const { topics } = await client.request(describeDisk, { topics: null });
+  assert.ok((topics.find(({ name }) => name === 'other')?.sizeBytes ?? 0) > 0);
 }
 
 function residentBytes(pid: number): number {
