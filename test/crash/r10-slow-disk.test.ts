@@ -1,6 +1,8 @@
 /**
  * R10: the disk of one folder takes seconds for each flush. Whoever produces to partitions in other folders, asks for
  * metadata or reads does not wait for it, and nothing is lost, doubled or reordered. Test process.
+ *
+ * Times with and without the slow disk are taken in turn, and the middle one of each counts: the machine may have other work.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
@@ -18,11 +20,12 @@ import { ThreadFaults } from './lab/thread-fault.js';
 import { Session } from './session.js';
 
 const DELAY_MS = 1500;
-const FLUSHES_SEEN = 2;
-/** In front of the slow disk, and while it is slow. */
-const PROBES_MIN = 200;
-/** Who had to wait for the slow disk would wait for nearly all of its delay. */
-const WAIT_MS_MAX = DELAY_MS / 4;
+/** Each of them a time without and a time with the slow disk. */
+const ROUNDS = 3;
+/** In each time. */
+const PROBES_MIN = 100;
+/** p99 beside a slow disk may be twice what it is without, or this. */
+const P99_MS_ALWAYS_FINE = 20;
 /** One in each folder: then flushes ask for the file and not for its whole file system. */
 const PARTITIONS = 2;
 
@@ -85,32 +88,63 @@ async function slowDown(
     return { probes, questions };
   };
 
-  const before = await measure((count) => count >= PROBES_MIN);
-  faults.begin({ path: `${slowFolder}/`, kind: 'slow', delayMs: DELAY_MS });
-  let slowFlushes = 0;
   const slowClient = await session.connect();
-  const flushing = (async () => {
-    for (; slowFlushes < FLUSHES_SEEN; slowFlushes++) {
-      const since = performance.now();
-      await append(slowClient, 1 - probed);
-      assert.ok(performance.now() - since >= DELAY_MS, 'the slow disk is slow');
-    }
-  })();
-  const [during] = await Promise.all([
-    measure((count) => count >= PROBES_MIN && slowFlushes >= FLUSHES_SEEN),
-    flushing,
-  ]);
-  say(`R10: before: appends ${before.probes}; ApiVersions and Metadata ${before.questions}`);
-  say(`R10: with a slow disk beside it: appends ${during.probes}; ApiVersions and Metadata ${during.questions}`);
-  assert.ok(during.probes.quantileMs(0.99) < WAIT_MS_MAX, `appends elsewhere do not wait: ${during.probes}`);
-  assert.ok(during.questions.quantileMs(0.99) < WAIT_MS_MAX, `questions do not wait: ${during.questions}`);
+  const [before, during] = [new Rounds(), new Rounds()];
   const told = () => /slow-disk-\w+\/slow.*slow disk: /.test(broker.stdout + broker.stderr);
-  await until('the broker says which disk is slow', 10_000, told);
-  faults.end();
+  for (let round = 1; round <= ROUNDS; round++) {
+    before.add(await measure((count) => count >= PROBES_MIN));
+    faults.begin({ path: `${slowFolder}/`, kind: 'slow', delayMs: DELAY_MS });
+    const since = performance.now();
+    let tookMs = 0;
+    const flushing = append(slowClient, 1 - probed).then(() => {
+      tookMs = performance.now() - since;
+    });
+    const [times] = await Promise.all([measure((count) => count >= PROBES_MIN && tookMs > 0), flushing]);
+    during.add(times);
+    assert.ok(tookMs >= DELAY_MS, 'the slow disk is slow');
+    if (round === ROUNDS) await until('the broker says which disk is slow', 10_000, told);
+    faults.end();
+  }
+  say(`R10: p99 of appends, in turn without and with a slow disk beside it: ${before.appends} and ${during.appends}`);
+  say(`R10: p99 of ApiVersions and Metadata: ${before.questions} and ${during.questions}`);
+  during.appends.assertNoWorseThan(before.appends, 'appends elsewhere do not wait');
+  during.questions.assertNoWorseThan(before.questions, 'questions do not wait');
   await until('and that it is over', 10_000, () => /the disk answers again/.test(broker.stdout + broker.stderr));
   session.end();
   await load.progress(20);
   await load.endAndJudge(findings);
+}
+
+/** The p99 of each time that was taken. */
+class Percentiles {
+  readonly #ms: number[] = [];
+
+  add(waits: Waits): void {
+    this.#ms.push(waits.quantileMs(0.99));
+  }
+
+  get medianMs(): number {
+    return this.#ms.toSorted((a, b) => a - b)[Math.floor(this.#ms.length / 2)];
+  }
+
+  assertNoWorseThan(baseline: Percentiles, what: string): void {
+    const mostMs = Math.max(2 * baseline.medianMs, P99_MS_ALWAYS_FINE);
+    assert.ok(this.medianMs <= mostMs, `${what}: p99 ${this} where it is ${baseline} without the slow disk`);
+  }
+
+  toString(): string {
+    return `${this.#ms.map((ms) => ms.toFixed(1)).join(', ')} ms`;
+  }
+}
+
+class Rounds {
+  readonly appends = new Percentiles();
+  readonly questions = new Percentiles();
+
+  add({ probes, questions }: { probes: Waits; questions: Waits }): void {
+    this.appends.add(probes);
+    this.questions.add(questions);
+  }
 }
 
 async function append(client: KafkaClient, index: number): Promise<void> {

@@ -5,6 +5,8 @@
  * A native crash takes the whole process with it, which is R1.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import type { KafkaClient } from '../../src/cli/client.js';
 import { listOffsets } from '../../src/protocol/messages/02-list-offsets.js';
 import { BrokerProcess, brokerIsBuilt, noBroker } from '../broker-process.js';
@@ -24,6 +26,8 @@ const HEAP_MiB = 192;
 /** Until the thread has met what is to kill it, and has died of it. */
 const DIES_WITHIN_MS = 10_000;
 const BACK_WITHIN_MS = 1000;
+/** On a machine so busy that a thread that does nothing takes longer than a tenth of that, so many times as long as it. */
+const BARE_STARTS_MAX = 10;
 
 experiment({
   id: 'R12',
@@ -62,8 +66,9 @@ experiment({
         say(
           `R12: ${kind}, ${when}: noticed after ${noticed} ms, back ${back} ms after its death; a client was refused for ${Math.round(outage.lastedMs)} ms`,
         );
-        assert.ok(back <= BACK_WITHIN_MS, `all partitions are back ${back} ms after the death`);
-        assert.ok(outage.lastedMs <= BACK_WITHIN_MS, `and serve: a client was refused for ${outage.lastedMs} ms`);
+        const withinMs = Math.max(BACK_WITHIN_MS, BARE_STARTS_MAX * (await bareStartMs()));
+        assert.ok(back <= withinMs, `all partitions are back ${back} ms after the death, not within ${withinMs}`);
+        assert.ok(outage.lastedMs <= withinMs, `and serve: a client was refused for ${outage.lastedMs} ms`);
         await load.progress(5 * PARTITIONS);
       }
       session.end();
@@ -111,6 +116,13 @@ class Outage {
     const [answer] = (await this.client.request(listOffsets, request)).topics;
     return answer.partitions.every(({ errorCode }) => errorCode === 'NONE');
   }
+}
+
+/** How long this machine takes at this moment for a thread that does nothing. */
+async function bareStartMs(): Promise<number> {
+  const since = performance.now();
+  await once(new Worker('', { eval: true }), 'exit');
+  return performance.now() - since;
 }
 
 /** When the broker said so, each time, in milliseconds since 1970. */
