@@ -39,12 +39,13 @@ const EMPTY_HANDED_MS = 2000;
 /** Without a promise of its own: a fetch at the tail is looked at, parked, and looked at again for each batch that comes. */
 export class FetchWait<Answer> {
   private readonly later = new Later<Answer | null>();
-  private readonly begunMs: number;
   private readonly deadlineMs: number;
   private handles: PartitionHandle[] = [];
   private asking: Asking | null = null;
   /** Of how many partitions the last look does not know what they have, as their shards take long. */
   private unknown = 0;
+  /** Until when a look that found nothing at all waits for them; 0 before there was one. */
+  private emptyHandedUntilMs = 0;
 
   constructor(
     private readonly wanted: ReadonlyMap<string, FetchPartition>,
@@ -54,7 +55,6 @@ export class FetchWait<Answer> {
     private readonly services: Services,
     private readonly answer: (found: readonly Found[]) => Answer,
   ) {
-    this.begunMs = services.clock.monotonicMs();
     this.deadlineMs = services.purgatory.deadlineMs(limits.maxWaitMs);
   }
 
@@ -120,9 +120,10 @@ export class FetchWait<Answer> {
     const { limits, handles, context } = this;
     const { clock, partitions, purgatory } = this.services;
     const bytes = keepWithin(found, limits.bytesMax);
+    const nowMs = clock.monotonicMs();
     const isEmptyHanded = bytes === 0 && this.unknown > 0;
-    const untilMs = isEmptyHanded ? Math.max(this.deadlineMs, this.begunMs + EMPTY_HANDED_MS) : this.deadlineMs;
-    const leftMs = untilMs - clock.monotonicMs();
+    if (isEmptyHanded && this.emptyHandedUntilMs === 0) this.emptyHandedUntilMs = nowMs + EMPTY_HANDED_MS;
+    const leftMs = (isEmptyHanded ? Math.max(this.deadlineMs, this.emptyHandedUntilMs) : this.deadlineMs) - nowMs;
     const isEnough = bytes >= Math.min(limits.minBytes, limits.bytesMax) && !isEmptyHanded;
     if (isEnough || leftMs <= 0 || handles.length === 0) return 'enough';
     if (context.closed.aborted || purgatory.closed) return 'enough';

@@ -6,12 +6,11 @@
  * a queue), while a shard is one task that never ends, whose thread must be known by name, restarted alone, and told
  * apart from its neighbours when it dies.
  *
- * A disk that hangs keeps a thread for each job that was begun on it. So each folder of log.dirs has threads of its own to fill:
- * what is to be done in it beyond those waits in front of the pool, and none of it in front of another folder's.
+ * A disk that hangs keeps a thread for each job that was begun on it. So each folder of log.dirs has a share of the threads: what
+ * is to be done in it beyond those waits in front of the pool, and none of it in front of another folder's.
  */
 import fastq from 'fastq';
 import type { Piscina } from 'piscina';
-import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
@@ -53,7 +52,7 @@ export interface SideJobThreads {
   readonly preparing: number;
 }
 
-/** For each folder, beside those that compact, check or prepare batches, which are at it for long. */
+/** For each folder, beside those that are there to compact, check or prepare batches, which are at it for long. */
 const SHORT_JOB_THREADS = 2;
 
 /** After a thread could not be had: what waits for one is tried again. */
@@ -78,15 +77,14 @@ export interface SideJobsOptions {
 }
 
 export function createSideJobs({ entry, threads, folders, clock, logger }: SideJobsOptions): SideJobs {
+  const longJobThreads = threads.compacting + threads.checking + threads.preparing;
+  const share = SHORT_JOB_THREADS + Math.floor(longJobThreads / folders.length);
   const lanes = folders.map((folder): Lane => {
-    const jobs = fastq.promise((job: () => Promise<unknown>) => job(), SHORT_JOB_THREADS);
+    const jobs = fastq.promise((job: () => Promise<unknown>) => job(), share);
     return { folder, jobs, deletions: Promise.resolve() };
   });
-  const laneOf = (path: string): Lane => {
-    const lane = lanes.find(({ folder }) => path === folder || isBelow(path, folder));
-    assert(lane !== undefined, `${path} lies in none of log.dirs`);
-    return lane;
-  };
+  const laneOf = (path: string): Lane =>
+    lanes.find(({ folder }) => path === folder || isBelow(path, folder)) ?? lanes[0];
   /** Runs what touches the disk that `path` lies on, when that disk's turn is. */
   const inLane = <T>(path: string, job: () => Promise<T>): Promise<T> => laneOf(path).jobs.push(job) as Promise<T>;
   // Loaded and made at first use: a start does not wait for it, an idle broker has no thread for it.
@@ -97,7 +95,7 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
       pool = null;
       throw error;
     });
-    const maxThreads = SHORT_JOB_THREADS * folders.length + threads.compacting + threads.checking + threads.preparing;
+    const maxThreads = SHORT_JOB_THREADS * folders.length + longJobThreads;
     const opened = new Piscina({ filename: entry.href, minThreads: 0, maxThreads, idleTimeout: 5000, execArgv: [] });
     // Without anybody who listens it would end the process.
     opened.on('error', (error) => {
