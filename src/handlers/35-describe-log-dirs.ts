@@ -1,5 +1,4 @@
 /** DescribeLogDirs: the data folders, and bytes on disk of each partition. Main thread. */
-import { KafkaError } from '../base/kafka-error.js';
 import type { Topic } from '../metadata/topic.js';
 import type { PartitionHandle } from '../partition/partitions.js';
 import { describeLogDirs } from '../protocol/messages/35-describe-log-dirs.js';
@@ -17,12 +16,11 @@ interface Sized {
 }
 
 export const describeLogDirsHandler = handler(describeLogDirs, async (request, _context, services): Promise<Answer> => {
-  const topics = await Promise.all(
-    wanted(request.topics, services).map(async ({ name, handles }) => ({
-      name,
-      partitions: (await Promise.all(handles.map((handle) => sized(handle, services)))).filter((size) => size !== null),
-    })),
-  );
+  const survey = await services.partitions.survey();
+  const topics = wanted(request.topics, services).map(({ name, handles }) => ({
+    name,
+    partitions: handles.flatMap((handle) => sized(handle, survey.get(handle)?.bytes)),
+  }));
   const results = services.partitions.logDirectories().map(({ path, trouble }) => ({
     errorCode: trouble === null ? ('NONE' as const) : ('KAFKA_STORAGE_ERROR' as const),
     logDir: path,
@@ -44,16 +42,8 @@ function wanted(
   });
 }
 
-/** null for a partition that is offline at the moment: it has no size that anybody could tell. */
-async function sized(handle: PartitionHandle, { partitions, logger }: Services): Promise<Sized | null> {
-  const { logDirectory: logDir } = handle;
-  if (logDir === null) return null;
-  try {
-    const partitionSize = await partitions.sizeBytes(handle);
-    return { logDir, partitionIndex: handle.index, partitionSize, offsetLag: 0, isFutureKey: false };
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error;
-    logger.warn({ err: error, topic: handle.topic, partition: handle.index }, 'the size of a partition cannot be told');
-    return null;
-  }
+/** Nothing for a partition that is offline: it has no size that anybody could tell. */
+function sized({ logDirectory: logDir, index }: PartitionHandle, bytes: number | undefined): Sized[] {
+  if (logDir === null || bytes === undefined) return [];
+  return [{ logDir, partitionIndex: index, partitionSize: bytes, offsetLag: 0, isFutureKey: false }];
 }

@@ -539,12 +539,6 @@ export class PartitionClient implements Partitions {
     return reply.offset ?? -1;
   }
 
-  async sizeBytes(handle: PartitionHandle): Promise<number> {
-    const reply = await this.ask(handle, { kind: 'size' });
-    if (reply.error !== 'NONE') throw new KafkaError(reply.error, reply.message);
-    return reply.bytes ?? 0;
-  }
-
   survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>> {
     return this.pool.surveySoon();
   }

@@ -166,8 +166,6 @@ export interface Partitions {
   endOfEpoch(handle: PartitionHandle, epoch: LeaderEpoch): Promise<EpochEnd>;
   /** Moves the log start up to `offset` (-1: the high watermark); resolves with the new log start. Rejects with KafkaError. */
   deleteRecords(handle: PartitionHandle, offset: Offset): Promise<Offset>;
-  /** Bytes of the partition's segments on disk. */
-  sizeBytes(handle: PartitionHandle): Promise<number>;
   /** How the logs that are online lie on the disk; where a shard does not say so soon, what it said the last time. */
   survey(): Promise<ReadonlyMap<PartitionHandle, SurveyedLog>>;
   disk(): DiskStanding;

@@ -59,7 +59,6 @@ export type ShardRequest =
       readonly recordsMax: number;
     }
   | { readonly kind: 'deleteRecords'; readonly offset: Offset }
-  | { readonly kind: 'size' }
   | { readonly kind: 'producers' }
   /** How the logs lie on the disk, from a slot on; as many as one answer holds. */
   | { readonly kind: 'survey'; readonly fromSlot: number }

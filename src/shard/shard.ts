@@ -391,9 +391,6 @@ export class Shard {
       case 'deleteRecords':
         this.betweenTurns.push(() => this.deleteRecords(requestId, this.partitions[slot], request.offset));
         break;
-      case 'size':
-        this.reply(requestId, partition, (log) => ({ error: 'NONE', bytes: log.sizeBytes }));
-        break;
       case 'survey':
         writeReply(this.parts.completions, requestId, {
           error: 'NONE',

@@ -109,13 +109,8 @@ export class FakePartitions implements Partitions {
     return [{ producerId: 7, producerEpoch: 1, lastSequence: handle.index, lastTimestampMs: 1000 }];
   }
 
-  async sizeBytes(handle: PartitionHandle): Promise<number> {
-    if (handle.state === 'offline') throw new KafkaError('KAFKA_STORAGE_ERROR');
-    return 1000 + handle.index;
-  }
-
   async survey() {
-    const handles: PartitionHandle[] = [...this.live.values()];
+    const handles: PartitionHandle[] = [...this.live.values()].filter(({ state }) => state !== 'offline');
     return new Map(
       handles.map((handle) => {
         const bytes = 1000 + handle.index;

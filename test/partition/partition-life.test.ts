@@ -207,7 +207,7 @@ test('where records lay is forgotten with the log, even if it was heard in the s
   assert.equal(first.records?.slices[0].position, 0);
   await lost;
   // Whatever was heard before the loss has been taken in by now.
-  await client.sizeBytes(handle);
+  await client.survey();
   const second = await client.read(handle, 1, 1000);
   assert.notEqual(second.records?.slices[0].position, 0, 'read anew');
 });
