@@ -36,11 +36,11 @@ export interface CheckPace {
   readonly sparesCache: boolean;
 }
 
-/** How far the scrubber has come with a log, from the newest sealed segment down to the oldest. */
+/** How far the scrubber has come with a log, from the newest segment down to the oldest. */
 export interface ScrubProgress {
   /** When it was through with the log for the last time, Unix ms; 0: never. */
   readonly throughMs: number;
-  /** Where it stands: from this offset up everything sealed has been checked; -1 between one time and the next. */
+  /** Where it stands: from this offset up everything that was there has been checked; -1 between one time and the next. */
   readonly downTo: Offset;
 }
 

@@ -229,7 +229,7 @@ export const brokerSettings = {
   'log.scrub.interval.ms': long({
     default: 7 * DAY_MS,
     min: 0,
-    doc: 'How often all bytes of sealed segments are read again and checked, so that what rots on a disk is known before somebody needs it; at no more than 5 % of a core. 0: never.',
+    doc: 'How often all bytes of all logs are read again and checked, so that what rots on a disk is known before somebody needs it; at no more than 5 % of a core. 0: never.',
   }),
   'log.cleaner.enable': boolean({
     default: true,

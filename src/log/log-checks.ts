@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../base/logger.js';
 import type { CheckedSegment, DamagedRange, SegmentCheck } from '../base/segment-check.js';
-import type { Offset } from '../base/units.js';
+import type { FilePosition, Offset } from '../base/units.js';
 import { examineSegment, writeDamage } from './damage-record.js';
 import type { FileSystem } from './file-system.js';
 import type { LogPlace } from './log-reader.js';
@@ -24,7 +24,7 @@ export interface LogChecksParts {
 
 export class LogChecks {
   /** Segments that somebody is checking, by base offset: what is found counts only while they are the log's. */
-  private readonly underWay = new Map<Offset, Segment>();
+  private readonly underWay = new Map<Offset, { readonly segment: Segment; readonly bytes: FilePosition }>();
 
   constructor(private readonly parts: LogChecksParts) {}
 
@@ -33,7 +33,7 @@ export class LogChecks {
     const { files, openFiles, segments } = this.parts;
     const fd = openFiles.descriptor(segment.path, 'write');
     const found = examineSegment(files, fd, openFiles.recoveryWindow, segment, this.endOf(segments.indexOf(segment)));
-    this.note(segment, found);
+    this.note(segment, found, segment.writtenBytes);
   }
 
   /** What is to be checked to know about `offset`; null where no segment holds it. */
@@ -44,18 +44,18 @@ export class LogChecks {
     return this.begin(at);
   }
 
-  /** The newest sealed segment that begins below `offset`; null where there is none. */
-  planSealed(offset: Offset): SegmentCheck | null {
+  /** The newest segment that begins below `offset` and has something in it; null where there is none. */
+  planBelow(offset: Offset): SegmentCheck | null {
     const { segments } = this.parts;
-    let at = segments.length - 2;
-    while (at >= 0 && segments[at].baseOffset >= offset) at--;
+    let at = segments.length - 1;
+    while (at >= 0 && (segments[at].baseOffset >= offset || segments[at].writtenBytes === 0)) at--;
     return at < 0 ? null : this.begin(at);
   }
 
   private begin(at: number): SegmentCheck {
     const segment = this.parts.segments[at];
-    this.underWay.set(segment.baseOffset, segment);
     const { path, baseOffset: segmentBase, writtenBytes: bytes } = segment;
+    this.underWay.set(segmentBase, { segment, bytes });
     return { path, segmentBase, bytes, offsetLimit: this.endOf(at) };
   }
 
@@ -64,11 +64,12 @@ export class LogChecks {
    * damaged in it, null where it is not the log's any more. @throws StorageError
    */
   end(segmentBase: Offset, found: readonly DamagedRange[] | null): CheckedSegment | null {
-    const segment = this.underWay.get(segmentBase);
+    const planned = this.underWay.get(segmentBase);
     this.underWay.delete(segmentBase);
-    if (segment === undefined || !this.parts.segments.includes(segment)) return null;
+    if (planned === undefined || !this.parts.segments.includes(planned.segment)) return null;
+    const { segment, bytes } = planned;
     if (found === null) return { damaged: segment.damaged, newlyDamaged: 0 };
-    const newlyDamaged = onDisk('write what is damaged in', segment.path, () => this.note(segment, found));
+    const newlyDamaged = onDisk('write what is damaged in', segment.path, () => this.note(segment, found, bytes));
     return { damaged: segment.damaged, newlyDamaged };
   }
 
@@ -76,12 +77,18 @@ export class LogChecks {
     return this.parts.segments[index + 1]?.baseOffset ?? this.parts.written().offset;
   }
 
-  /** Returns how many ranges of it nobody knew of. */
-  private note(segment: Segment, found: readonly DamagedRange[]): number {
+  /** Takes in what its first `bytes` were found to be. Returns how many ranges of it nobody knew of. */
+  private note(segment: Segment, found: readonly DamagedRange[], bytes: FilePosition): number {
     const { files, directory, segments, log } = this.parts;
     const known = segment.damaged.slice();
+    // An active segment grows while it is checked, and a reader may have come upon damage behind what is being checked.
+    const later = known.filter(({ endPosition }) => endPosition > bytes);
     segment.forgetDamagedBytes();
-    segment.damaged.push(...found);
+    segment.damaged.push(
+      ...found.filter((range) => !later.some((known) => range.endPosition > known.position)),
+      ...later,
+    );
+    segment.damaged.sort((a, b) => a.position - b.position);
     const fresh = segment.damaged.filter((range) => !known.some((old) => isSame(old, range)));
     if (fresh.length === 0 && segment.damaged.length === known.length) return 0;
     for (const range of fresh) {

@@ -40,9 +40,10 @@ export function checkSegment(
       const done = scan.run(STEP_BYTES);
       if (cold !== null) dropBlocks(files, fd, cold, end, scan.position);
       const workedMs = clock.monotonicMs() - beganMs;
-      if (done) return bounded(scan.damage);
       const stepMs = Math.max(workedMs / pace.coreShareMax, (1000 * (scan.position - from)) / pace.bytesPerSecondMax);
+      // Behind the last step as well: many logs are no longer than one.
       if (stepMs > workedMs) host.pause(stepMs - workedMs);
+      if (done) return bounded(scan.damage);
       if (host.stopped) return null;
     }
   } finally {

@@ -164,11 +164,11 @@ export const instruments = {
   }),
   millrace_scrubbed_bytes_total: counter({
     unit: 'bytes',
-    doc: 'Bytes of sealed segments that were read again and checked: log.scrub.interval.ms.',
+    doc: 'Bytes of logs that were read again and checked: log.scrub.interval.ms.',
   }),
   millrace_scrubbed_timestamp_seconds: gauge({
     unit: 'seconds',
-    doc: 'Unix time at which the log that has waited longest had all its sealed segments checked; 0 where one never had.',
+    doc: 'Unix time at which the log that has waited longest had all its segments checked; 0 where one never had.',
   }),
   millrace_damaged_ranges_found_total: counter({
     unit: 'ranges',
@@ -178,7 +178,7 @@ export const instruments = {
   millrace_scrub_failures_total: counter({
     unit: 'failures',
     labels: ['topic'],
-    doc: 'Sealed segments that the disk would not let be read to be checked.',
+    doc: 'Segments that the disk would not let be read to be checked.',
   }),
   kafka_brokers: gauge({ unit: 'brokers', doc: 'Always 1.' }),
   kafka_topic_partitions: gauge({ unit: 'partitions', labels: ['topic'], doc: 'Partitions of a topic.' }),

@@ -47,7 +47,7 @@ export class PartitionEntry implements PartitionHandle {
   readonly listeners = new Set<() => void>();
   /** Settled when the partition was online for the first time, or could not be opened. */
   opened: Promise<void> = Promise.resolve();
-  /** How far its sealed segments have been checked. */
+  /** How far its segments have been checked. */
   scrub: ScrubProgress = NEVER_SCRUBBED;
   /** Batches that were refused before they came to the shard, as the disk was full; null while nobody has to wait for one. */
   refused: RefusedBatches | null = null;

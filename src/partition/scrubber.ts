@@ -2,8 +2,9 @@
  * Has segments checked byte by byte: the pool reads, the shard marks what is damaged, so that reads of it are refused and
  * all around it is served. Main thread.
  *
- * Sealed segments have their turn again and again, however seldom somebody reads them: log by log, those that have waited
- * longest first, of each the newest segment first. Whatever that takes, it rests nineteen times as long.
+ * All segments have their turn again and again, however seldom somebody reads them: log by log, those that have waited
+ * longest first, of each the newest segment first. That is the active one, as far as it is written when its turn comes: of a
+ * log that little is written to it may be all there is, for ever. Whatever that takes, it rests nineteen times as long.
  */
 import type { Clock, TimerHandle } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
@@ -44,6 +45,8 @@ interface Checked {
   readonly damaged: readonly DamagedRange[];
   /** False where the broker stops. */
   readonly finished: boolean;
+  /** How long the shard took to take in what was found. */
+  readonly askedMs: number;
 }
 
 export class Scrubber {
@@ -54,7 +57,7 @@ export class Scrubber {
 
   constructor(private readonly parts: ScrubberParts) {}
 
-  /** Checks what is sealed from now on, as time goes by; to be called when the logs are open. */
+  /** Checks all that lies there from now on, as time goes by; to be called when the logs are open. */
   begin(): void {
     const { clock, metrics, intervalMs } = this.parts;
     metrics.collect(this.collect);
@@ -96,23 +99,28 @@ export class Scrubber {
       const offset = downTo < 0 ? FROM_THE_END : downTo;
       const { error, check } = await ask(entry, { kind: 'planScrub', offset });
       if (error !== 'NONE') return;
-      const askedMs = clock.monotonicMs() - beganMs;
-      if (check === undefined) entry.scrub = { throughMs: clock.nowMs(), downTo: -1 };
-      else if (await this.checkAtRest(entry, check)) entry.scrub = { throughMs, downTo: check.segmentBase };
+      let askedMs = clock.monotonicMs() - beganMs;
+      if (check === undefined) {
+        entry.scrub = { throughMs: clock.nowMs(), downTo: -1 };
+      } else {
+        const checked = await this.checkAtRest(entry, check);
+        if (checked.finished) entry.scrub = { throughMs, downTo: check.segmentBase };
+        askedMs += checked.askedMs;
+      }
       // A check rests by itself; what is left is the shard's work.
       await this.rest(askedMs * (1 / CORE_SHARE_MAX - 1));
       if (check === undefined) return;
     }
   }
 
-  /** False where the broker stops, and the segment is to be checked again. */
-  private async checkAtRest(entry: PartitionEntry, check: SegmentCheck): Promise<boolean> {
+  /** One that is not finished is to be done again; one that the disk refused is not. */
+  private async checkAtRest(entry: PartitionEntry, check: SegmentCheck): Promise<Checked> {
     const { logger, metrics, ask } = this.parts;
     const { topic, index } = entry;
     try {
-      const { finished } = await this.check(entry, check, AT_REST);
-      if (finished) metrics.counter('millrace_scrubbed_bytes_total', {}).value += check.bytes;
-      return finished;
+      const checked = await this.check(entry, check, AT_REST);
+      if (checked.finished) metrics.counter('millrace_scrubbed_bytes_total', {}).value += check.bytes;
+      return checked;
     } catch (thrown) {
       // Retention and compaction go on meanwhile: a file that is not the log's any more may be gone.
       const given = await ask(entry, { kind: 'endCheck', segmentBase: check.segmentBase, damaged: null });
@@ -120,15 +128,15 @@ export class Scrubber {
         metrics.counter('millrace_scrub_failures_total', { topic }).value++;
         logger.error(
           { topic, partition: index, segment: check.path, reason: (thrown as Error).message },
-          'a sealed segment could not be read to be checked',
+          'a segment could not be read to be checked',
         );
       }
-      return true;
+      return { damaged: [], finished: true, askedMs: 0 };
     }
   }
 
   private async check(entry: PartitionEntry, check: SegmentCheck, pace: CheckPace): Promise<Checked> {
-    const { ask, sideJobs, metrics } = this.parts;
+    const { ask, clock, sideJobs, metrics } = this.parts;
     const { segmentBase } = check;
     const handover = openHandover(async () => null);
     const work = sideJobs.check(check, pace, handover.memory).finally(() => handover.close());
@@ -136,13 +144,15 @@ export class Scrubber {
     this.underWay.add(known);
     try {
       const found = await work;
+      const beganMs = clock.monotonicMs();
       const { checked } = await ask(entry, { kind: 'endCheck', segmentBase, damaged: found });
-      if (found === null) return { damaged: [], finished: false };
+      const askedMs = clock.monotonicMs() - beganMs;
+      if (found === null) return { damaged: [], finished: false, askedMs };
       if (checked !== undefined && checked.newlyDamaged > 0) {
         metrics.counter('millrace_damaged_ranges_found_total', { topic: entry.topic }).value += checked.newlyDamaged;
       }
       entry.forgetRuns();
-      return { damaged: checked?.damaged ?? [], finished: true };
+      return { damaged: checked?.damaged ?? [], finished: true, askedMs };
     } finally {
       this.underWay.delete(known);
     }
@@ -159,7 +169,7 @@ export class Scrubber {
     });
   }
 
-  /** Since when nothing sealed has gone unchecked. */
+  /** Since when nothing that lay there has gone unchecked. */
   private readonly collect: Collector = (put) => {
     let throughMs = Number.POSITIVE_INFINITY;
     for (const { state, scrub } of this.parts.entries()) {

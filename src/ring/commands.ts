@@ -78,7 +78,7 @@ export type ShardRequest =
   | { readonly kind: 'endCompaction'; readonly firstDirtyOffset: Offset }
   /** What is to be checked to know about `offset`. */
   | { readonly kind: 'planCheck'; readonly offset: Offset }
-  /** As above, of the newest sealed segment that begins below `offset`, if there is one. */
+  /** As above, of the newest segment that begins below `offset` and has something in it, if there is one. */
   | { readonly kind: 'planScrub'; readonly offset: Offset }
   /** Every byte of a segment was checked, or (null) the check was given up; no answer where it is not the log's any more. */
   | { readonly kind: 'endCheck'; readonly segmentBase: Offset; readonly damaged: readonly DamagedRange[] | null }

@@ -441,7 +441,7 @@ export class Shard {
         break;
       case 'planScrub':
         this.replyBetweenTurns(requestId, slot, (log) => {
-          return { error: 'NONE', check: log.checks.planSealed(request.offset) ?? undefined };
+          return { error: 'NONE', check: log.checks.planBelow(request.offset) ?? undefined };
         });
         break;
       case 'endCheck':

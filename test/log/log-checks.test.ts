@@ -74,6 +74,30 @@ test('damage that is gone again is served again', () => {
   assert.deepEqual(readAll(files, openLog(files, { config, clean: true })).refused, []);
 });
 
+test('of a segment that grows while it is checked, all that was found meanwhile behind the checked part stays known', () => {
+  const { files, log } = built();
+  for (let i = 0; i < 3; i++) append(log, { values: ['before'] });
+  const offset = log.logEndOffset - 1;
+  rot(files, log, offset);
+  const check = plan(log, offset);
+  const found = checkSegment(files, new FakeClock(), check, AT_ONCE, host) ?? assert.fail('it was stopped');
+  for (let i = 0; i < 4; i++) append(log, { values: ['meanwhile'] });
+  const active = log.segments.at(-1) ?? assert.fail('no segment');
+  assert.equal(active.baseOffset, check.segmentBase);
+  // A reader comes upon what has rotted behind the checked part: one range reaches from there into it.
+  for (const rotten of [offset + 1, offset + 3]) rot(files, log, rotten);
+  log.checks.examine(active);
+  assert.equal(log.checks.end(check.segmentBase, found)?.newlyDamaged, 0);
+  assert.deepEqual(readAll(files, log).refused, [offset, offset + 1, offset + 3]);
+  assert.deepEqual(
+    active.damaged.map(({ startOffset, endOffset }) => [startOffset, endOffset]),
+    [
+      [offset, offset + 2],
+      [offset + 3, offset + 4],
+    ],
+  );
+});
+
 test("what is found in a segment that is not the log's any more says nothing", () => {
   const { files, log } = built();
   const check = plan(log, 0);

@@ -1,4 +1,4 @@
-/** Sealed segments are read again when their time has come, whatever happens to their logs meanwhile; on shards' real threads. */
+/** Segments are read again when their time has come, whatever happens to their logs meanwhile; on shards' real threads. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,19 +23,20 @@ const WEEK_MS = 7 * 24 * 3600 * 1000;
 const LOOK_MS = 60_000;
 const REAL_SHARD = new URL('../../workers/shard-worker.js', import.meta.url);
 const { config: settings } = loadConfig({ overrides: {} });
-/** A batch fills a segment. */
-const config = { ...settings.logConfig(new Map()), segmentBytesMax: 1024, preparedBytesMax: 0 };
 
 interface Options {
   readonly folder?: string;
   readonly clock?: FakeClock;
   readonly earlier?: Partial<ClaimedDirectory>;
+  /** By default a batch fills a segment. */
+  readonly segmentBytesMax?: number;
   /** Called in front of each check. */
   readonly before?: (check: SegmentCheck, client: PartitionClient) => void | Promise<void>;
 }
 
 function start(t: TestContext, options: Options = {}) {
-  const { folder = temporaryFolder('scrubber'), clock = new FakeClock() } = options;
+  const { folder = temporaryFolder('scrubber'), clock = new FakeClock(), segmentBytesMax = 1024 } = options;
+  const config = { ...settings.logConfig(new Map()), segmentBytesMax, preparedBytesMax: 0 };
   markClaimed(folder);
   const metrics = new Metrics();
   const segmentFiles = new SegmentFiles();
@@ -127,7 +128,7 @@ function rot(path: string): Buffer {
   return bytes;
 }
 
-test('each week every sealed segment is checked, the newest of a log first; the active one is not', async (t) => {
+test('each week every segment is checked, the newest of a log first, which is the active one', async (t) => {
   const { open, append, clock, look, checked, paces, metric } = start(t);
   const handles = [await open(0), await open(1)];
   for (const handle of handles) for (let i = 0; i < 3; i++) await append(handle);
@@ -136,16 +137,19 @@ test('each week every sealed segment is checked, the newest of a log first; the 
   clock.advance(WEEK_MS);
   const begunMs = clock.nowMs();
   await look();
-  assert.deepEqual(checked, [logAt(0, 10), logAt(0, 0), logAt(1, 10), logAt(1, 0)]);
+  assert.deepEqual(
+    checked,
+    [0, 1].flatMap((index) => [20, 10, 0].map((base) => logAt(index, base))),
+  );
   for (const pace of paces) assert.ok(pace.coreShareMax <= 0.05 && pace.sparesCache);
   await look();
-  assert.equal(checked.length, 4, 'and not again before another week is over');
+  assert.equal(checked.length, 6, 'and not again before another week is over');
   assert.ok((await metric('millrace_scrubbed_bytes_total')) ?? 0 > 3000);
   const throughSeconds = (await metric('millrace_scrubbed_timestamp_seconds')) ?? 0;
   assert.ok(throughSeconds * 1000 >= begunMs && throughSeconds * 1000 <= clock.nowMs());
   clock.advance(WEEK_MS);
   await look();
-  assert.equal(checked.length, 8);
+  assert.equal(checked.length, 12);
 });
 
 test('damage that nobody has read yet is found: told once, counted, refused to readers, the rest served', async (t) => {
@@ -168,6 +172,28 @@ test('damage that nobody has read yet is found: told once, counted, refused to r
   assert.equal(await metric('millrace_damaged_ranges_found_total'), 1);
 });
 
+test('what a log that little is written to holds is checked where it lies, and what comes meanwhile is served', async (t) => {
+  const { folder, client, open, append, clock, look, errors, metric } = start(t, {
+    segmentBytesMax: 1024 * 1024,
+    before: async () => void (await append(handle)),
+  });
+  const handle = await open(0);
+  for (let i = 0; i < 3; i++) await append(handle);
+  // The last batch, behind which nothing lies as the check begins.
+  rot(join(folder, logAt(0, 0)));
+  clock.advance(WEEK_MS);
+  await look();
+  assert.equal((await client.read(handle, 25, 1)).error, 'CORRUPT_MESSAGE');
+  for (const offset of [0, 10, 30]) assert.equal((await client.read(handle, offset, 1)).error, 'NONE');
+  assert.match(errors.join(), /damaged.*"startOffset":20,"endOffset":30/);
+  await append(handle);
+  clock.advance(WEEK_MS);
+  await look();
+  assert.equal(errors.length, 1, `${errors}`);
+  assert.equal(await metric('millrace_damaged_ranges_found_total'), 1);
+  assert.equal((await client.read(handle, 40, 1)).error, 'NONE');
+});
+
 test('a segment that retention takes away while it is checked is no error; one that is missing is', async (t) => {
   const retired: string[] = [];
   const { folder, open, append, clock, look, checked, errors, metric, client } = start(t, {
@@ -183,14 +209,14 @@ test('a segment that retention takes away while it is checked is no error; one t
   for (let i = 0; i < 3; i++) await append(handle);
   clock.advance(WEEK_MS);
   await look();
-  assert.deepEqual(checked, [logAt(0, 10)], 'it was gone, as was the one in front of it');
+  assert.deepEqual(checked, [logAt(0, 20), logAt(0, 10)], 'it was gone, as was the one in front of it');
   assert.deepEqual(retired, [join(folder, logAt(0, 10))]);
   assert.deepEqual(errors, []);
   assert.equal(await metric('millrace_scrub_failures_total'), undefined);
   for (let i = 0; i < 2; i++) await append(handle);
   clock.advance(WEEK_MS);
   await look();
-  assert.deepEqual(checked.slice(1), [logAt(0, 30), logAt(0, 20)]);
+  assert.deepEqual(checked.slice(2), [logAt(0, 40), logAt(0, 30), logAt(0, 20)]);
   assert.equal(errors.length, 1);
   assert.match(errors[0], /could not be read to be checked.*ENOENT/);
   assert.equal(await metric('millrace_scrub_failures_total'), 1);
@@ -229,5 +255,9 @@ test('after a restart it goes on where it was', async (t) => {
   await lost.open(0);
   assert.equal(await lost.metric('millrace_scrubbed_timestamp_seconds'), 0);
   await lost.look();
-  assert.deepEqual(lost.checked, [logAt(0, 20), logAt(0, 10), logAt(0, 0)], 'who has lost it begins anew');
+  assert.deepEqual(
+    lost.checked,
+    [30, 20, 10, 0].map((base) => logAt(0, base)),
+    'who has lost it begins anew',
+  );
 });
