@@ -19,7 +19,7 @@ const TITLE = 'millrace-damaged-ranges 1';
 
 type DamagedFile = Pick<Segment, 'baseOffset' | 'damaged'>;
 
-/** Writes what the segments know; nothing where no segment is damaged and there is no file. */
+/** Writes what the segments know. */
 export function writeDamage(files: FileSystem, directory: string, segments: readonly DamagedFile[]): void {
   const path = join(directory, DAMAGE_FILE);
   const lines = segments.flatMap((segment) =>
@@ -28,14 +28,21 @@ export function writeDamage(files: FileSystem, directory: string, segments: read
         `${segment.baseOffset} ${range.position} ${range.endPosition} ${range.startOffset} ${range.endOffset}\n`,
     ),
   );
-  if (lines.length === 0 && !files.exists(path)) return;
   writeChecksummedText(files, path, TITLE, lines.join(''), true);
 }
 
-/** Tells the segments what was written about them. False where the file is there and cannot be believed. */
-export function readDamage(files: FileSystem, directory: string, segments: readonly DamagedFile[]): boolean {
+/**
+ * Tells the segments what was written about them. False where the file is there and cannot be believed, or is not there
+ * although, when it was last written down how the log stood, `knownRanges` of it were damaged.
+ */
+export function readDamage(
+  files: FileSystem,
+  directory: string,
+  segments: readonly DamagedFile[],
+  knownRanges: number,
+): boolean {
   const body = readChecksummedText(files, join(directory, DAMAGE_FILE), TITLE);
-  if (body === undefined) return true;
+  if (body === undefined) return knownRanges === 0;
   if (body === null) return false;
   for (const line of body.split('\n').filter((entry) => entry !== '')) {
     const [base, position, endPosition, startOffset, endOffset] = line.split(' ').map(Number);

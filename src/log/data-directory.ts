@@ -81,6 +81,7 @@ export interface ClaimedDirectory {
   readonly recoveryPoints: ReadonlyMap<string, Offset>;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
   readonly firstDirtyOffsets: ReadonlyMap<string, Offset>;
+  readonly damagedRanges: ReadonlyMap<string, number>;
   readonly scrubs: ReadonlyMap<string, ScrubProgress>;
   /** Folders of deleted partitions that the last owner did not come to delete. */
   readonly garbage: readonly string[];
@@ -94,6 +95,8 @@ export interface KnownLog {
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
   readonly firstDirtyOffset: Offset;
+  /** How many ranges of it were known to be damaged. */
+  readonly damagedRanges: number;
 }
 
 /**
@@ -121,7 +124,7 @@ export function claimDataDirectory(files: FileSystem, folder: string, identity: 
       files.writeFileAtomically(join(path, OUR_PROPERTIES_FILE), Buffer.from(ours));
       writeMetaProperties(files, path, meta);
     }
-    const { recoveryPoints, logStartOffsets, firstDirtyOffsets } = readProgress(files, path);
+    const { recoveryPoints, logStartOffsets, firstDirtyOffsets, damagedRanges } = readProgress(files, path);
     const scrubs = readScrubCheckpoint(files, path) ?? new Map<string, ScrubProgress>();
     const marked = takeCleanShutdownMarker(files, path);
     const found = files.readdir(path);
@@ -137,6 +140,7 @@ export function claimDataDirectory(files: FileSystem, folder: string, identity: 
       recoveryPoints: recoveryPoints ?? new Map<string, Offset>(),
       logStartOffsets,
       firstDirtyOffsets,
+      damagedRanges,
       scrubs,
       garbage: found.filter((name) => DELETED_FOLDER.test(name)).map((name) => join(path, name)),
       release: (clean, progress) => {
@@ -188,7 +192,7 @@ export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: b
   };
   try {
     const progress = readProgress(files, path);
-    const { logStartOffsets, firstDirtyOffsets } = progress;
+    const { logStartOffsets, firstDirtyOffsets, damagedRanges } = progress;
     const broken = [...progress.broken];
     if (readScrubCheckpoint(files, path) === null) broken.push(join(path, SCRUB_CHECKPOINT_FILE));
     const recoveryPoints = progress.recoveryPoints ?? new Map<string, Offset>();
@@ -206,6 +210,7 @@ export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: b
           recoveryPoint: recoveryPoints.get(key) ?? 0,
           logStartOffset: logStartOffsets.get(key) ?? 0,
           firstDirtyOffset: firstDirtyOffsets.get(key) ?? 0,
+          damagedRanges: damagedRanges.get(key) ?? 0,
         };
       },
       broken,

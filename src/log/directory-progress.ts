@@ -2,11 +2,12 @@
  * Where each log of a data folder stood when that was last written down, and how it is read again. By whoever owns the folder.
  *
  * ```
- *  millrace-progress:   millrace-progress 1 CRC-32C-of-the-rest-in-hex \n
- *                       (topic partition recovery-point log-start first-dirty \n)*
+ *  millrace-progress:   millrace-progress 2 CRC-32C-of-the-rest-in-hex \n
+ *                       (topic partition recovery-point log-start first-dirty damaged-ranges \n)*
  * ```
  *
- * It is written first; Kafka's three checkpoints, which say the same, follow it for whoever else reads the folder. Those have
+ * The number of damaged ranges tells a log of which the list of them is gone from one that never had any. The file is
+ * written first; Kafka's three checkpoints, which say the rest as well, follow it for whoever else reads the folder. Those have
  * no checksum, and a digit of them that rots would hide records, or invent some: so ours counts. They count where ours is not
  * there or cannot be believed, and where they differ from it in more than one log: then a broker that does not know ours was
  * here since, which has moved the catalogue's log and another one at least; or somebody has removed them, to have all scanned.
@@ -27,7 +28,7 @@ import type { FileSystem } from './file-system.js';
 import { type ScrubbedLog, writeScrubCheckpoint } from './scrub-checkpoint.js';
 
 const PROGRESS_FILE = 'millrace-progress';
-const TITLE = 'millrace-progress 1';
+const TITLE = 'millrace-progress 2';
 /** What rot can change of a checkpoint that can still be read. */
 const ROTTEN_ENTRIES_MAX = 1;
 
@@ -36,6 +37,8 @@ export interface DirectoryProgress extends ScrubbedLog {
   readonly logStartOffset: Offset;
   /** Where the part begins that no compaction has seen. */
   readonly firstDirtyOffset: Offset;
+  /** How many ranges of it are known to be damaged. */
+  readonly damagedRanges: number;
 }
 
 /** By `topic partition`; a log that is not named stood at 0. */
@@ -44,6 +47,7 @@ export interface KnownProgress {
   readonly recoveryPoints: ReadonlyMap<string, Offset> | null;
   readonly logStartOffsets: ReadonlyMap<string, Offset>;
   readonly firstDirtyOffsets: ReadonlyMap<string, Offset>;
+  readonly damagedRanges: ReadonlyMap<string, number>;
   /** Files that do not say what they should. */
   readonly broken: readonly string[];
 }
@@ -55,8 +59,9 @@ export function writeProgress(files: FileSystem, directory: string, progress: It
   const firstDirty: PartitionOffset[] = [];
   const scrubbed: ScrubbedLog[] = [];
   let body = '';
-  for (const { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset, scrub } of progress) {
-    body += `${partitionKey(topic, index)} ${flushedEndOffset} ${logStartOffset} ${firstDirtyOffset}\n`;
+  for (const { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset, damagedRanges, scrub } of progress) {
+    const key = partitionKey(topic, index);
+    body += `${key} ${flushedEndOffset} ${logStartOffset} ${firstDirtyOffset} ${damagedRanges}\n`;
     recoveryPoints.push({ topic, index, offset: flushedEndOffset });
     if (logStartOffset > 0) logStarts.push({ topic, index, offset: logStartOffset });
     if (firstDirtyOffset > 0) firstDirty.push({ topic, index, offset: firstDirtyOffset });
@@ -82,24 +87,25 @@ export function readProgress(files: FileSystem, directory: string): KnownProgres
   }
   const broken = names.filter((_, i) => kafkas[i] === null);
   if (body === null) broken.push(PROGRESS_FILE);
-  return knownFrom(kafkas, broken.map(path));
+  return knownFrom([...kafkas, ours?.[3] ?? null], broken.map(path));
 }
 
 function knownFrom(
-  [recoveryPoints, logStarts, firstDirty]: readonly (ReadonlyMap<string, Offset> | null)[],
+  [recoveryPoints, logStarts, firstDirty, damagedRanges]: readonly (ReadonlyMap<string, Offset> | null)[],
   broken: readonly string[],
 ): KnownProgress {
   return {
     recoveryPoints,
     logStartOffsets: logStarts ?? new Map(),
     firstDirtyOffsets: firstDirty ?? new Map(),
+    damagedRanges: damagedRanges ?? new Map(),
     broken,
   };
 }
 
-/** Recovery points, log starts and first dirty offsets. */
-function decode(body: string): Map<string, Offset>[] {
-  const columns = [new Map<string, Offset>(), new Map<string, Offset>(), new Map<string, Offset>()];
+/** Recovery points, log starts, first dirty offsets and numbers of damaged ranges. */
+function decode(body: string): Map<string, number>[] {
+  const columns = Array.from({ length: 4 }, () => new Map<string, number>());
   for (const line of body.split('\n').filter((entry) => entry !== '')) {
     const [topic, index, ...offsets] = line.split(' ');
     offsets.forEach((offset, i) => {

@@ -26,7 +26,16 @@ export class LogChecks {
   /** Segments that somebody is checking, by base offset: what is found counts only while they are the log's. */
   private readonly underWay = new Map<Offset, { readonly segment: Segment; readonly bytes: FilePosition }>();
 
+  /** How many ranges are known to be damaged. */
+  damagedRanges = 0;
+
   constructor(private readonly parts: LogChecksParts) {}
+
+  /** Segments have come or gone. */
+  recount(): void {
+    this.damagedRanges = 0;
+    for (const { damaged } of this.parts.segments) this.damagedRanges += damaged.length;
+  }
 
   /** Damage that came to light while reading: all of the segment is checked here and now. */
   examine(segment: Segment): void {
@@ -97,6 +106,7 @@ export class LogChecks {
         'A part of the log turned out to be damaged: reads of it are refused.',
       );
     }
+    this.recount();
     writeDamage(files, directory, segments);
     return fresh.length;
   }

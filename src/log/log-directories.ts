@@ -63,6 +63,7 @@ export class LogDirectory {
       recoveryPoint: claimed?.recoveryPoints.get(key) ?? 0,
       logStartOffset: claimed?.logStartOffsets.get(key) ?? 0,
       firstDirtyOffset: claimed?.firstDirtyOffsets.get(key) ?? 0,
+      damagedRanges: claimed?.damagedRanges.get(key) ?? 0,
     };
   }
 }
@@ -73,6 +74,7 @@ export interface EarlierLog {
   readonly recoveryPoint: Offset;
   readonly logStartOffset: Offset;
   readonly firstDirtyOffset: Offset;
+  readonly damagedRanges: number;
 }
 
 /** A partition and where the catalogue says that it lives: a folder's id, null for the one with the catalogue. */

@@ -121,8 +121,8 @@ class Inspector {
       if (parsed?.suffix === '.log') this.putSwapIn(segments, parsed.baseOffset, `${directory}/${name}`);
     }
     segments.sort((a, b) => a.baseOffset - b.baseOffset);
-    if (!readDamage(files, directory, segments)) {
-      this.note(join(directory, DAMAGE_FILE), 'cannot be read: all of the log is checked at the next start');
+    if (!readDamage(files, directory, segments, this.known.damagedRanges)) {
+      this.note(join(directory, DAMAGE_FILE), 'is gone or cannot be read: all of the log is checked at the next start');
     }
     return segments;
   }

@@ -78,6 +78,8 @@ export interface PartitionLogOptions {
   readonly logStartOffset: Offset;
   /** Where the part begins that no compaction has seen; a cache, as far as that is known. */
   readonly firstDirtyOffset: Offset;
+  /** How many damaged ranges were known: where there were any, a list of them that is not there was lost. */
+  readonly damagedRanges: number;
   /** The log was closed by `close`, nothing needs to be scanned. */
   readonly clean: boolean;
 }
@@ -173,9 +175,9 @@ export class PartitionLog {
       this.finishOpening(0);
       return;
     }
-    const damageIsKnown = readDamage(files, directory, this.segments);
+    const damageIsKnown = readDamage(files, directory, this.segments, this.options.damagedRanges);
     if (!damageIsKnown)
-      this.log.warn({ log: directory }, 'The list of damaged ranges cannot be read: all is checked again.');
+      this.log.warn({ log: directory }, 'The list of damaged ranges is gone or cannot be read: all is checked again.');
     loadLeaderEpochs(this.epochParts(), this.epochs);
     // One that the node never had came with a log of Apache Kafka's, or a digit of the checkpoint has rotted.
     if (this.epochs.latest > this.options.leaderEpoch) rebuildLeaderEpochs(this.epochParts(), this.epochs);
@@ -205,7 +207,7 @@ export class PartitionLog {
         producers: this.producers,
         removeSnapshot: (offset) => this.folder.unlinkSnapshot(offset),
       },
-      damageIsKnown ? flushedEnd : 0,
+      damageIsKnown ? flushedEnd : null,
       flushedEnd,
       this.startOffset,
     );
@@ -243,6 +245,7 @@ export class PartitionLog {
     this.stagedEndOffset = endOffset;
     this.progress.begin(endOffset);
     this.compaction.begin(this.startOffset);
+    this.checks.recount();
     this.failure = null;
   }
 
@@ -673,6 +676,7 @@ export class PartitionLog {
     flushing(this.directory, () => this.folder.flush());
     const retired = retire(this.files, this.openFiles, gone);
     this.segments.splice(0, gone.length);
+    this.checks.recount();
     for (const segment of gone) this.folder.dropSnapshot(segment.baseOffset);
     this.folder.hasNewEntry = true;
     return retired;

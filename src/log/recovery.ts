@@ -67,20 +67,21 @@ export class Recovery {
   private readonly first: number;
   private readBytes = 0;
   private reportedBytes = 0;
-  private foundDamage = false;
+  private writesDamage: boolean;
 
   /**
-   * Checks from the segment of `from` on; everything below `flushedEnd` is known to have been flushed. What lies in front of
+   * Checks from the segment of `from` on, or all (null) to know anew what is damaged; everything below `flushedEnd` is known to have been flushed. What lies in front of
    * `startOffset` was deleted: that a crash gave some of it its name back, and whether it was ever flushed, is no matter.
    */
   constructor(
     private readonly parts: RecoveryParts,
-    from: Offset,
+    from: Offset | null,
     private readonly flushedEnd: Offset,
     startOffset: Offset,
   ) {
+    this.writesDamage = from === null;
     const firstKept = Math.max(0, segmentFloor(parts.segments, startOffset));
-    let first = Math.max(firstKept, segmentFloor(parts.segments, from));
+    let first = Math.max(firstKept, segmentFloor(parts.segments, from ?? 0));
     // Nobody waited for the cut that takes its room from a segment when it is sealed.
     while (first > firstKept && this.endsInZeros(parts.segments[first - 1])) first--;
     this.first = first;
@@ -192,7 +193,7 @@ export class Recovery {
       this.judgeEnd(segment, scan, next, fd);
     }
     for (const range of segment.damaged) {
-      this.foundDamage = true;
+      this.writesDamage = true;
       log.error(
         { segment: segment.path, ...range },
         'A part of the log is damaged: reads of it are refused, everything else is served.',
@@ -321,7 +322,7 @@ export class Recovery {
   private finish(): void {
     const { files, directory, segments, snapshots } = this.parts;
     this.parts.epochs.observed(this.parts.nodeEpoch);
-    if (this.foundDamage) writeDamage(files, directory, segments);
+    if (this.writesDamage) writeDamage(files, directory, segments);
     // A snapshot of offsets that are gone must not be loaded once they are given to others.
     const stale = snapshots.filter((offset) => offset > this.endOffset);
     for (const offset of stale) this.parts.removeSnapshot(offset);

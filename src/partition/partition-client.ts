@@ -52,6 +52,7 @@ export interface LogProgress {
   readonly flushedEndOffset: Offset;
   readonly logStartOffset: Offset;
   readonly firstDirtyOffset: Offset;
+  readonly damagedRanges: number;
   readonly scrub: ScrubProgress;
 }
 
@@ -235,7 +236,7 @@ export class PartitionClient implements Partitions {
     const shard = placeOn(this.pool.size, topic, index, directories.all.length, folder);
     const request = {
       ...({ kind: 'open', topic, topicId, index, config, leaderEpoch: this.leaderEpoch, directory: '' } as const),
-      ...{ clean: false, recoveryPoint: 0, logStartOffset: 0, firstDirtyOffset: 0 },
+      ...{ clean: false, recoveryPoint: 0, logStartOffset: 0, firstDirtyOffset: 0, damagedRanges: 0 },
     };
     const entry = new PartitionEntry(shard, this.pool.takeSlot(shard), request, home, directoryId);
     if (typeof home === 'string') {
@@ -373,7 +374,11 @@ export class PartitionClient implements Partitions {
       if (offset === row.highWatermark) entry.rememberPlace(offset, row.segmentBase, row.position);
       return NOTHING;
     }
-    const place = entry.placeOf(offset);
+    if (row.damagedRanges !== entry.damagedRanges) {
+      entry.damagedRanges = row.damagedRanges;
+      entry.forgetPlaces();
+    }
+    const place = row.damagedRanges > 0 ? null : entry.placeOf(offset);
     if (place !== null && place.segmentBase === row.segmentBase) {
       const length = row.position - place.position;
       if (length > 0 && length <= maxBytes) {
@@ -596,10 +601,13 @@ export class PartitionClient implements Partitions {
       const { topic, index, spec, state, home, scrub } = entry;
       if (state === 'removed' || home !== directory) continue;
       // The row of a log that is not open says where it stood: what was flushed, and what was deleted, stays so.
-      const row = this.watermarks(entry);
+      const { row } = this;
+      this.pool.board(entry.shard).read(entry.slot, row);
       const flushedEndOffset = Math.max(spec.recoveryPoint, row.flushedEndOffset);
       const logStartOffset = Math.max(spec.logStartOffset, row.logStartOffset);
-      yield { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset: spec.firstDirtyOffset, scrub };
+      const damagedRanges = Math.max(spec.damagedRanges, row.damagedRanges);
+      const { firstDirtyOffset } = spec;
+      yield { topic, index, flushedEndOffset, logStartOffset, firstDirtyOffset, damagedRanges, scrub };
     }
   }
 

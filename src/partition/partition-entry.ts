@@ -49,6 +49,8 @@ export class PartitionEntry implements PartitionHandle {
   opened: Promise<void> = Promise.resolve();
   /** How far its segments have been checked. */
   scrub: ScrubProgress = NEVER_SCRUBBED;
+  /** As the board had it when somebody last read: what was located before it changed may lead into damage. */
+  damagedRanges = 0;
   /** Batches that were refused before they came to the shard, as the disk was full; null while nobody has to wait for one. */
   refused: RefusedBatches | null = null;
   /** What the shard's present thread answers, or has answered, to being asked to open it. */
@@ -141,7 +143,7 @@ export class PartitionEntry implements PartitionHandle {
     this.runs.clear();
   }
 
-  /** After a shard's death or a storage error: files may have been cut. */
+  /** After a shard's death or a storage error files may have been cut; damage that has come to light must not be served. */
   forgetPlaces(): void {
     this.timesForgotten++;
     this.places.length = 0;

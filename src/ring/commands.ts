@@ -41,6 +41,8 @@ export interface OpenRequest {
   readonly logStartOffset: Offset;
   /** Where the part begins that no compaction has seen. */
   readonly firstDirtyOffset: Offset;
+  /** How many ranges of the log were known to be damaged. */
+  readonly damagedRanges: number;
   /** True after a clean stop: nothing needs to be scanned. */
   readonly clean: boolean;
 }

@@ -3,7 +3,8 @@
  *
  *   page (SharedArrayBuffer): ROWS_PER_PAGE rows, each one cache line of 16 32-bit words
  *   ┌ 0 sequence ┬ 1 leader epoch ┬ 2-3 log start ┬ 4-5 flushed end ┬ 6-7 high watermark ┬ 8-9 last stable ┬ 10-11 log end ┐
- *   └ 12-13 base offset of the segment that the high watermark lies in ┬ 14 byte position of the high watermark in it ┬ 15 - ┘
+ *   ├ 12-13 base offset of the segment that the high watermark lies in ┬ 14 byte position of the high watermark in it       ┤
+ *   └ 15 damaged ranges ────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
  * A 64-bit value is (low, high) words. The sequence is odd while a row is being written; a reader that saw it odd, or
  * changed, reads again (sequence lock). "Flushed" and "may be read" are kept apart: they differ with `flush=never`.
@@ -22,6 +23,7 @@ const LAST_STABLE = 8;
 const LOG_END = 10;
 const SEGMENT_BASE = 12;
 const POSITION = 14;
+const DAMAGED_RANGES = 15;
 
 const TWO_32 = 2 ** 32;
 
@@ -36,6 +38,8 @@ export interface WatermarkRow {
   /** Where the high watermark lies: the segment's base offset and the byte position in its file. */
   segmentBase: Offset;
   position: number;
+  /** How many ranges of the log are known to be damaged: where there are any, only the shard can tell what may be read. */
+  damagedRanges: number;
 }
 
 export const emptyRow = (): WatermarkRow => ({
@@ -47,6 +51,7 @@ export const emptyRow = (): WatermarkRow => ({
   logEndOffset: 0,
   segmentBase: 0,
   position: 0,
+  damagedRanges: 0,
 });
 
 export const allocatePage = (): SharedArrayBuffer => new SharedArrayBuffer(ROWS_PER_PAGE * WORDS_PER_ROW * 4);
@@ -76,6 +81,7 @@ export class WatermarkBoard {
     store64(words, at + LOG_END, row.logEndOffset);
     store64(words, at + SEGMENT_BASE, row.segmentBase);
     Atomics.store(words, at + POSITION, row.position | 0);
+    Atomics.store(words, at + DAMAGED_RANGES, row.damagedRanges);
     Atomics.add(words, at + SEQUENCE, 1);
   }
 
@@ -94,6 +100,7 @@ export class WatermarkBoard {
       row.logEndOffset = load64(words, at + LOG_END);
       row.segmentBase = load64(words, at + SEGMENT_BASE);
       row.position = Atomics.load(words, at + POSITION) >>> 0;
+      row.damagedRanges = Atomics.load(words, at + DAMAGED_RANGES);
       if (Atomics.load(words, at + SEQUENCE) === before) return;
     }
   }

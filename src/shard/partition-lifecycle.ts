@@ -128,13 +128,14 @@ export class PartitionLifecycle {
       this.parts.pulse.concerns(partition.slot);
       try {
         this.parts.groupCommit.renewFolder(partition.dataDirectory, this.failFlush);
-        const { flushedEndOffset, logStartOffset } = partition.row;
+        const { flushedEndOffset, logStartOffset, damagedRanges } = partition.row;
         const spec = {
           ...partition.spec,
           clean: false,
           recoveryPoint: flushedEndOffset,
           logStartOffset: Math.max(partition.spec.logStartOffset, logStartOffset),
           firstDirtyOffset: partition.log?.compaction.firstDirtyOffset ?? partition.spec.firstDirtyOffset,
+          damagedRanges: Math.max(partition.spec.damagedRanges, damagedRanges),
         };
         partition.log = this.openLog(spec, partition);
         this.recovering.push(partition);
@@ -172,6 +173,7 @@ export class PartitionLifecycle {
       recoveryPoint: spec.recoveryPoint,
       logStartOffset: spec.logStartOffset,
       firstDirtyOffset: spec.firstDirtyOffset,
+      damagedRanges: spec.damagedRanges,
       clean: spec.clean,
       log: notices,
     });

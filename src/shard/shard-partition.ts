@@ -58,6 +58,7 @@ export class ShardPartition {
     row.logEndOffset = log.logEndOffset;
     row.segmentBase = flushed ? log.flushedSegmentBase : log.endSegmentBase;
     row.position = flushed ? log.flushedPosition : log.endPosition;
+    row.damagedRanges = log.checks.damagedRanges;
     return row.highWatermark !== shownBefore || row.logStartOffset !== startBefore;
   }
 }

@@ -354,6 +354,8 @@ export class Shard {
         reply = { error: 'KAFKA_STORAGE_ERROR', message: error.message };
       }
     }
+    // Whoever hears the answer finds on the board that something of the log has turned out to be damaged.
+    if (partition.log.checks.damagedRanges !== partition.row.damagedRanges) this.show(partition);
     writeReply(this.parts.completions, requestId, reply);
   }
 

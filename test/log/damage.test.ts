@@ -159,6 +159,34 @@ describe('damage in the middle', () => {
     }
   });
 
+  it('is found again where the list of it is gone, and known to have been there', () => {
+    const { files, starts } = built(8);
+    const bytes = files.content(LOG);
+    // What no header tells: a reader would be handed it as it is.
+    bytes[starts[3] + 70] ^= 0x55;
+    files.setContent(LOG, bytes);
+    const log = openLog(files, { config });
+    const { damagedRanges } = log.checks;
+    assert.equal(damagedRanges, 1);
+    log.close();
+    const list = `${DIRECTORY}/${DAMAGE_FILE}`;
+    const sound = files.content(list);
+    files.unlink(list);
+    for (const clean of [true, false]) {
+      const copy = files.snapshot();
+      const again = openLog(copy, { config, clean, recoveryPoint: 16, damagedRanges });
+      assert.deepEqual(readAll(copy, again).refused, [6, 7]);
+      assert.equal(again.checks.damagedRanges, 1);
+      assert.deepEqual(copy.content(list), sound, 'and the list is there again');
+    }
+    // Somebody has put the batch right as well: nothing is refused, and the next start need not look again.
+    bytes[starts[3] + 70] ^= 0x55;
+    files.setContent(LOG, bytes);
+    const healed = openLog(files, { config, clean: true, recoveryPoint: 16, damagedRanges });
+    assert.deepEqual(readAll(files, healed).refused, []);
+    assert.ok(files.exists(list));
+  });
+
   it('that comes to light after a clean start is found at the first touch, with nothing around it lost', () => {
     const { files } = built(60, { ...config, segmentBytesMax: 4000 });
     openLog(files, { config }).close();

@@ -6,17 +6,19 @@ import { NEVER_SCRUBBED } from '../../src/base/segment-check.js';
 import { type KnownProgress, readProgress, writeProgress } from '../../src/log/directory-progress.js';
 import { FakeFileSystem } from './fake-file-system.js';
 
+const NEW = {
+  topic: 'logs',
+  index: 0,
+  flushedEndOffset: 0,
+  logStartOffset: 0,
+  firstDirtyOffset: 0,
+  damagedRanges: 0,
+  scrub: NEVER_SCRUBBED,
+};
 const PROGRESS = [
-  {
-    topic: '__millrace_catalogue',
-    index: 0,
-    flushedEndOffset: 40,
-    logStartOffset: 0,
-    firstDirtyOffset: 12,
-    scrub: NEVER_SCRUBBED,
-  },
-  { topic: 'logs', index: 0, flushedEndOffset: 120, logStartOffset: 70, firstDirtyOffset: 0, scrub: NEVER_SCRUBBED },
-  { topic: 'logs', index: 1, flushedEndOffset: 0, logStartOffset: 0, firstDirtyOffset: 0, scrub: NEVER_SCRUBBED },
+  { ...NEW, topic: '__millrace_catalogue', flushedEndOffset: 40, firstDirtyOffset: 12 },
+  { ...NEW, flushedEndOffset: 120, logStartOffset: 70, damagedRanges: 3 },
+  { ...NEW, index: 1 },
 ];
 
 const told = ({ recoveryPoints, logStartOffsets, firstDirtyOffsets }: KnownProgress) =>
@@ -43,6 +45,7 @@ test('any one bit of any of its files may flip, any be cut anywhere: nothing cha
     [0, 0, 0],
   ]);
   assert.deepEqual(readProgress(files, '/data').broken, []);
+  assert.equal(readProgress(files, '/data').damagedRanges.get('logs 0'), 3);
   for (const path of files.paths()) {
     const whole = files.content(path);
     for (let bit = 0; bit < whole.length * 8; bit++) {
@@ -72,4 +75,5 @@ test('what a broker that does not know our file has written since counts', () =>
     [44, 0, 12],
     [3, 70, 0],
   ]);
+  assert.equal(readProgress(files, '/data').damagedRanges.get('logs 0'), 3, 'of which it cannot know');
 });

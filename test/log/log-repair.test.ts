@@ -10,7 +10,7 @@ import { append, DIRECTORY, flush, openLog, readAll } from './testbed.js';
 
 const COUNT = 40;
 const config = { segmentBytesMax: 1200, preparedBytesMax: 0 };
-const known = { recoveryPoint: COUNT, logStartOffset: 0, firstDirtyOffset: 0 };
+const known = { recoveryPoint: COUNT, logStartOffset: 0, firstDirtyOffset: 0, damagedRanges: 0 };
 
 const inspected = (files: FakeFileSystem): LogInspection => inspectLog(files, DIRECTORY, known, () => {});
 

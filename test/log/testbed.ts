@@ -58,6 +58,7 @@ export interface OpenOptions {
   readonly recoveryPoint?: number;
   readonly logStartOffset?: number;
   readonly firstDirtyOffset?: number;
+  readonly damagedRanges?: number;
   readonly leaderEpoch?: number;
   readonly directory?: string;
   readonly openFiles?: OpenFiles;
@@ -79,6 +80,7 @@ export function openLog(files: FileSystem, options: OpenOptions = {}): Partition
     recoveryPoint: options.recoveryPoint ?? 0,
     logStartOffset: options.logStartOffset ?? 0,
     firstDirtyOffset: options.firstDirtyOffset ?? 0,
+    damagedRanges: options.damagedRanges ?? 0,
     clean: options.clean ?? false,
   });
   while (!log.recoverSlice(4096));

@@ -18,6 +18,7 @@ export function oneDirectory(path: string, earlier: Partial<ClaimedDirectory> = 
     recoveryPoints: new Map(),
     logStartOffsets: new Map(),
     firstDirtyOffsets: new Map(),
+    damagedRanges: new Map(),
     scrubs: new Map(),
     garbage: [],
     release: () => undefined,

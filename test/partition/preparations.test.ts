@@ -25,7 +25,8 @@ const wantsGzip = {
 
 function partition(index: number, config: LogConfig = wantsGzip): PartitionEntry {
   const name = { topic: 'packed', topicId: 'packed', index, directory: `packed-${index}` };
-  const known = { leaderEpoch: 0, recoveryPoint: 0, logStartOffset: 0, firstDirtyOffset: 0, clean: true };
+  const offsets = { recoveryPoint: 0, logStartOffset: 0, firstDirtyOffset: 0 };
+  const known = { leaderEpoch: 0, ...offsets, damagedRanges: 0, clean: true };
   return new PartitionEntry(0, index, { kind: 'open', ...name, config, ...known }, 'nowhere', null);
 }
 

@@ -14,5 +14,6 @@ for (let value = 0; value <= 500_000; value++) {
     logEndOffset: value,
     segmentBase: value,
     position: 0,
+    damagedRanges: 0,
   });
 }

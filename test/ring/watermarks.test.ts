@@ -22,6 +22,7 @@ test('a row reads as it was written', () => {
       logEndOffset: offset,
       segmentBase: offset,
       position: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      damagedRanges: fc.nat(),
     },
     { noNullPrototype: true },
   );

@@ -91,6 +91,7 @@ export class ShardBench {
       recoveryPoint,
       logStartOffset,
       firstDirtyOffset: 0,
+      damagedRanges: 0,
       clean,
     });
   }

@@ -147,6 +147,7 @@ function openOne(
     recoveryPoint: claimed.recoveryPoints.get(key) ?? 0,
     logStartOffset: claimed.logStartOffsets.get(key) ?? 0,
     firstDirtyOffset: claimed.firstDirtyOffsets.get(key) ?? 0,
+    damagedRanges: claimed.damagedRanges.get(key) ?? 0,
     clean: claimed.clean,
   });
   while (!log.recoverSlice(64 * 1024));
@@ -162,6 +163,7 @@ function progressOf(logs: ReadonlyMap<string, PartitionLog>): DirectoryProgress[
       flushedEndOffset: log.flushedEndOffset,
       logStartOffset: log.logStartOffset,
       firstDirtyOffset: log.compaction.firstDirtyOffset,
+      damagedRanges: log.checks.damagedRanges,
       scrub: NEVER_SCRUBBED,
     };
   });

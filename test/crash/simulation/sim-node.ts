@@ -582,6 +582,7 @@ export class SimNode {
           flushedEndOffset: state === 'online' ? row.flushedEndOffset : spec.recoveryPoint,
           logStartOffset: Math.max(spec.logStartOffset, row.logStartOffset),
           firstDirtyOffset: spec.firstDirtyOffset,
+          damagedRanges: Math.max(spec.damagedRanges, row.damagedRanges),
           scrub: NEVER_SCRUBBED,
         };
       });
@@ -655,6 +656,7 @@ function specOf(topic: SimTopic, index: number): SimPartition['spec'] {
     recoveryPoint: 0,
     logStartOffset: 0,
     firstDirtyOffset: 0,
+    damagedRanges: 0,
     clean: true,
   };
 }
