@@ -192,7 +192,7 @@ function addVerify(program: Command, host: Host, run: Run): void {
   program
     .command('verify [folders...]')
     .description(
-      'read every byte of the data folders and tell what is lost (2 where something is); no broker may run on them',
+      'read every byte of the data folders and tell what is lost (2 where something is, 3 where only what was not flushed when the power went); no broker may run on them',
     )
     .option('-c, --config <file>', 'settings that name log.dirs, unless folders are named')
     .option(...jsonFlag)

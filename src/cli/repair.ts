@@ -15,6 +15,7 @@ import {
   printLoss,
   printNotes,
   printTotal,
+  printUnflushed,
   SOUND,
   totalOf,
   withFolders,
@@ -49,6 +50,8 @@ function repairHeld(held: readonly HeldDirectory[], flags: RepairFlags, host: Ho
   if (lost.length === 0 || flags.acceptLoss !== true) {
     if (flags.json) printJson(host, { folders: folders.map(jsonOf) });
     for (const loss of flags.json ? [] : lost) printLoss(host, loss);
+    for (const end of flags.json ? [] : folders.flatMap((folder) => totalOf(folder).unflushed))
+      printUnflushed(host, end);
     for (const folder of flags.json ? [] : folders) printTotal(host, folder);
     if (lost.length === 0) return SOUND;
     const count = lost.reduce((sum, loss) => sum + offsetsIn(loss), 0);

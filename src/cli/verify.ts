@@ -9,8 +9,10 @@ import {
   printLoss,
   printNotes,
   printTotal,
+  printUnflushed,
   SOUND,
   totalOf,
+  UNFLUSHED,
   withFolders,
 } from './data-folders.js';
 import type { Host } from './host.js';
@@ -22,10 +24,12 @@ export async function verify(named: readonly string[], flags: FolderFlags, host:
   );
   const unreadable = folders.flatMap(({ logs }) => logs.flatMap((log) => log.unreadable));
   const lost = folders.flatMap((folder) => totalOf(folder).lost);
+  const unflushed = folders.flatMap((folder) => totalOf(folder).unflushed);
   if (flags.json) {
     printJson(host, { folders: folders.map(jsonOf) });
   } else {
     for (const loss of lost) printLoss(host, loss);
+    for (const end of unflushed) printUnflushed(host, end);
     printNotes(host, [...unreadable, ...folders.flatMap(({ harmless }) => harmless)]);
     for (const folder of folders) printTotal(host, folder);
     if (lost.length > 0) {
@@ -37,5 +41,6 @@ export async function verify(named: readonly string[], flags: FolderFlags, host:
     }
   }
   if (unreadable.length > 0) return NOT_DONE;
-  return lost.length > 0 ? LOST : SOUND;
+  if (lost.length > 0) return LOST;
+  return unflushed.length > 0 ? UNFLUSHED : SOUND;
 }

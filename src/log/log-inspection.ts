@@ -3,16 +3,19 @@
  * broker has the folder.
  *
  * What the next start mends without losing anything that was acknowledged is no loss: a torn tail behind the recovery point,
- * prepared room, an unfinished swap, caches that are wrong.
+ * prepared room, an unfinished swap, caches that are wrong. Nor is a hole behind the recovery point: what is missing there
+ * was acknowledged at most as written, and is told apart.
  */
 import { join } from 'node:path';
 import type { DamagedRange } from '../base/segment-check.js';
 import type { FilePosition, Offset } from '../base/units.js';
+import type { FlushMode } from '../config/log-config.js';
 import { maxTimestampOf } from '../record/record-batch.js';
 import { readTextFile } from './checkpoint.js';
 import { DAMAGE_FILE, readDamage } from './damage-record.js';
 import type { KnownLog } from './data-directory.js';
 import type { FileSystem } from './file-system.js';
+import { endsInHole, isUnwritten, unflushedBytesMax } from './hole.js';
 import { LEADER_EPOCH_FILE, LeaderEpochs } from './leader-epochs.js';
 import { OffsetIndex } from './offset-index.js';
 import { holdsOnlyZeros } from './prepared-room.js';
@@ -40,6 +43,23 @@ export interface LostRange extends DamagedRange {
   readonly toMs: number | null;
 }
 
+/**
+ * The end of a log of which not all was on disk when the power went: a hole behind the recovery point, and what had been
+ * written behind it.
+ */
+export interface UnflushedEnd {
+  readonly path: string;
+  readonly segmentBase: Offset;
+  /** The hole. */
+  readonly position: FilePosition;
+  readonly endPosition: FilePosition;
+  /** From its first offset to the end of the log. */
+  readonly startOffset: Offset;
+  readonly endOffset: Offset;
+  /** A start with one of these ends the log at the hole; with any other it refuses reads of the hole, and serves the rest. */
+  readonly cutWith: readonly FlushMode[];
+}
+
 /** Something that the next start puts right by itself, or that could not be looked at. */
 export interface InspectionNote {
   readonly path: string;
@@ -51,6 +71,7 @@ export interface LogInspection {
   readonly segments: number;
   readonly bytes: number;
   readonly lost: readonly LostRange[];
+  readonly unflushed: UnflushedEnd | null;
   readonly harmless: readonly InspectionNote[];
   readonly unreadable: readonly InspectionNote[];
 }
@@ -69,6 +90,10 @@ interface Found {
   readonly times: readonly [number, number][];
   readonly lastMs: number;
   readonly tailIsZero: boolean;
+  /** Those of the damaged ranges that may never have been written. */
+  readonly holes: readonly DamagedRange[];
+  /** Nor may what should follow the last valid batch. */
+  readonly endsInHole: boolean;
 }
 
 /** `onRead` hears of every few MiB. */
@@ -83,6 +108,7 @@ export function inspectLog(
 
 class Inspector {
   private readonly lost: LostRange[] = [];
+  private unflushed: UnflushedEnd | null = null;
   private readonly harmless: InspectionNote[] = [];
   private readonly unreadable: InspectionNote[] = [];
   private readonly window = Buffer.allocUnsafe(WINDOW_BYTES);
@@ -105,7 +131,8 @@ class Inspector {
     this.judgeWhole(segments, endOffset);
     for (const name of names) this.guarded(`${directory}/${name}`, () => this.inspectCache(name, segments));
     const bytes = segments.reduce((sum, { writtenBytes }) => sum + writtenBytes, 0);
-    return { directory, segments: segments.length, bytes, lost, harmless, unreadable };
+    const unflushed = this.unflushed === null ? null : { ...this.unflushed, endOffset };
+    return { directory, segments: segments.length, bytes, lost, unflushed, harmless, unreadable };
   }
 
   private segmentsIn(names: readonly string[]): LogFile[] {
@@ -149,8 +176,13 @@ class Inspector {
     const { baseOffset, writtenBytes } = segment;
     const next = segments[index + 1]?.baseOffset;
     const limit = Math.min(next ?? Number.POSITIVE_INFINITY, baseOffset + OFFSET_SPAN_MAX);
-    const { scan, times, lastMs, tailIsZero } = this.read(segment, limit, next === undefined);
-    for (const [i, range] of scan.damaged.entries()) this.lose(segment, 'damaged', range, times[i]);
+    const found = this.read(segment, limit, next === undefined);
+    const { scan, times, lastMs, tailIsZero, holes } = found;
+    for (const [i, range] of scan.damaged.entries()) {
+      if (holes.includes(range)) this.endAtHole(segment, range, next === undefined);
+      // Whatever the flush mode, what lies behind that hole goes with it.
+      else if (!this.unflushed?.cutWith.includes('ack')) this.lose(segment, 'damaged', range, times[i]);
+    }
     // Of those nothing is left that could be found.
     for (const range of segment.damaged) {
       if (range.position === range.endPosition && range.startOffset < scan.nextOffset) {
@@ -173,13 +205,23 @@ class Inspector {
       }
     } else if (hasTail ? isMissing || !tailIsZero : isMissing && endOffset > this.known.firstDirtyOffset) {
       // Apache Kafka's compaction may leave offsets out between segments; ours does not. Neither leaves zeros.
-      this.lose(segment, kind, range, [lastMs, -1]);
+      if (found.endsInHole) this.endAtHole(segment, range, false);
+      else this.lose(segment, kind, range, [lastMs, -1]);
     }
     return Math.max(startOffset, endOffset);
   }
 
+  /** The log may end here; a hole behind another one is a part of what goes with that. */
+  private endAtHole(segment: LogFile, hole: DamagedRange, isLast: boolean): void {
+    const { path, baseOffset: segmentBase, writtenBytes } = segment;
+    // See Recovery. The largest batch of the topic is not known here: without it the bound is safe.
+    const isWithinTurns = writtenBytes - hole.position <= unflushedBytesMax(0);
+    const modes: readonly FlushMode[] = isWithinTurns ? ['ack', 'interval', 'never'] : ['interval', 'never'];
+    this.unflushed ??= { path, segmentBase, ...hole, cutWith: isLast ? modes : ['never'] };
+  }
+
   private read(segment: LogFile, offsetLimit: Offset, isLast: boolean): Found {
-    const { files, window } = this;
+    const { files, window, known } = this;
     const { path, baseOffset, writtenBytes: end } = segment;
     const fd = files.open(path, 'read');
     try {
@@ -195,7 +237,16 @@ class Inspector {
         done = scan.run(STEP_BYTES);
         this.onRead(scan.position - from);
       }
-      return { scan, times, lastMs, tailIsZero: holdsOnlyZeros(files, fd, window, scan.validEnd, end) };
+      const { validEnd: position, nextOffset: startOffset } = scan;
+      const tail = { position, endPosition: end, startOffset, endOffset: offsetLimit };
+      const holes = scan.damaged.filter(
+        (range) => range.startOffset >= known.recoveryPoint && isUnwritten(files, fd, window, range),
+      );
+      return {
+        ...{ scan, times, lastMs, holes },
+        tailIsZero: holdsOnlyZeros(files, fd, window, position, end),
+        endsInHole: startOffset >= known.recoveryPoint && endsInHole(files, fd, window, tail),
+      };
     } finally {
       files.close(fd);
     }
@@ -263,6 +314,6 @@ class Inspector {
 }
 
 /** How many offsets a loss takes: each was one record at most. */
-export function offsetsIn({ startOffset, endOffset }: LostRange): number {
+export function offsetsIn({ startOffset, endOffset }: Pick<LostRange, 'startOffset' | 'endOffset'>): number {
   return endOffset - startOffset;
 }

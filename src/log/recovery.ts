@@ -13,13 +13,12 @@
  * could say so. Linux reports that once and keeps the pages, called clean, as if they were on the disk: so they are dropped
  * from memory, and what is checked is what the disk has. It costs reading again what came since the last checkpoint.
  */
-import type { DamagedRange } from '../base/segment-check.js';
 import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
 import type { LogConfig } from '../config/log-config.js';
-import { BATCH_HEADER_BYTES, MAGIC } from '../record/batch-layout.js';
-import { baseOffsetOf, lastOffsetOf, leaderEpochOf, producerIdOf, sizeOf } from '../record/record-batch.js';
+import { BATCH_HEADER_BYTES } from '../record/batch-layout.js';
+import { baseOffsetOf, lastOffsetOf, leaderEpochOf, producerIdOf } from '../record/record-batch.js';
 import { writeDamage } from './damage-record.js';
-import type { FileSystem } from './file-system.js';
+import { endsInHole, type Hole, isUnwritten, unflushedBytesMax } from './hole.js';
 import type { LeaderEpochs } from './leader-epochs.js';
 import type { OpenFiles } from './open-files.js';
 import { holdsOnlyZeros, trimRoom } from './prepared-room.js';
@@ -28,14 +27,9 @@ import type { ProducerState } from './producer-state.js';
 import { type Segment, segmentFloor } from './segment.js';
 import { SegmentScan } from './segment-scan.js';
 import { writeIndexFiles } from './segment-search.js';
-import { TURN_BYTES_MAX } from './staged-turn.js';
 import { flushing, onDisk } from './storage-error.js';
 
 const PUT_ASIDE_SUFFIX = '.aside';
-const SECTOR_BYTES = 512;
-const OFFSET_BYTES = 8;
-/** With flush=ack no shard writes a third turn before two are on disk. */
-const TURNS_UNFLUSHED = 2;
 const OFFSET_SPAN_MAX = 0x7fffffff;
 /** A line in the log for each such part of a long recovery. */
 const PROGRESS_STEP_BYTES = 256 * 1024 * 1024;
@@ -50,12 +44,6 @@ export interface RecoveryParts extends RestoreParts {
   readonly producers: ProducerState;
   /** Unlinks the snapshot and forgets it. */
   removeSnapshot(offset: Offset): void;
-}
-
-/** Where a log ends because what should follow was never written. */
-interface Hole {
-  readonly position: FilePosition;
-  readonly offset: Offset;
 }
 
 export class Recovery {
@@ -256,36 +244,18 @@ export class Recovery {
     const next = segments[this.index + 1];
     // A full segment is on disk before the next one has a name, unless nothing is flushed on the way.
     if (config.flush !== 'never' && next !== undefined) return null;
-    const unflushedMax =
-      config.flush === 'ack' ? TURNS_UNFLUSHED * (TURN_BYTES_MAX + config.messageBytesMax) : Number.POSITIVE_INFINITY;
+    const unflushedMax = config.flush === 'ack' ? unflushedBytesMax(config.messageBytesMax) : Number.POSITIVE_INFINITY;
     for (const range of segment.damaged) {
       if (range.startOffset < this.flushedEnd || segment.writtenBytes - range.position > unflushedMax) continue;
       const unwritten = onDisk('read', segment.path, () => isUnwritten(files, fd, openFiles.window, range));
       if (unwritten) return { position: range.position, offset: range.startOffset };
     }
     const endsShort = next !== undefined && scan.nextOffset < next.baseOffset && !config.compacted;
-    return endsShort && scan.nextOffset >= this.flushedEnd && this.isTorn(segment, scan, next, fd)
-      ? { position: scan.validEnd, offset: scan.nextOffset }
-      : null;
-  }
-
-  /** Whether the file ends, or reads as zeros, before its last batch does: one with other bytes in it is damaged instead. */
-  private isTorn(segment: Segment, scan: SegmentScan, next: Segment, fd: number): boolean {
-    const { files, openFiles } = this.parts;
-    const { writtenBytes } = segment;
-    const tail = {
-      position: scan.validEnd,
-      endPosition: writtenBytes,
-      startOffset: scan.nextOffset,
-      endOffset: next.baseOffset,
-    };
-    if (writtenBytes - scan.validEnd < BATCH_HEADER_BYTES) return true;
-    return onDisk('read', segment.path, () => {
-      files.read(fd, openFiles.window, 0, BATCH_HEADER_BYTES, scan.validEnd);
-      return (
-        scan.validEnd + sizeOf(openFiles.window, 0) > writtenBytes || isUnwritten(files, fd, openFiles.window, tail)
-      );
-    });
+    if (!endsShort || scan.nextOffset < this.flushedEnd) return null;
+    const { validEnd: position, nextOffset: startOffset } = scan;
+    const tail = { position, endPosition: segment.writtenBytes, startOffset, endOffset: next.baseOffset };
+    const isHole = onDisk('read', segment.path, () => endsInHole(files, fd, openFiles.window, tail));
+    return isHole ? { position, offset: startOffset } : null;
   }
 
   /** What lies behind the hole is copied or renamed out of the log, and the segment is checked once more up to there. */
@@ -338,34 +308,4 @@ export class Recovery {
     for (let i = this.first; i < segments.length; i++) totalBytes += segments[i].writtenBytes;
     log.info({ log: directory, readBytes: this.readBytes, totalBytes }, 'Recovering.');
   }
-}
-
-/**
- * True where a whole sector of the range is zero, or as much of one as the file has, or the part of a batch's header that shares a sector with what lies in
- * front of it and cannot be: that is how a file reads where nothing was written.
- */
-function isUnwritten(files: FileSystem, fd: number, window: Buffer, range: DamagedRange): boolean {
-  const empty = Buffer.alloc(SECTOR_BYTES);
-  const { position: from, endPosition: to, startOffset } = range;
-  const first = Math.ceil(from / SECTOR_BYTES) * SECTOR_BYTES;
-  const shared = Math.min(first, to) - from;
-  const isZero = shared > 0 && window.compare(empty, 0, shared, 0, files.read(fd, window, 0, shared, from)) === 0;
-  // Every batch has a length; of its offset, which is known, the first bytes may well be zero.
-  if (isZero && (shared >= MAGIC || !isZeroAtFirst(startOffset, shared))) return true;
-  // The first bytes of the batch behind it, which are zeros of its offset, may be in the last sector.
-  const end = Math.ceil(to / SECTOR_BYTES) * SECTOR_BYTES;
-  for (let at = first; at < end; at += window.length) {
-    const length = files.read(fd, window, 0, Math.min(window.length, end - at), at);
-    // The last one is a part where the file ends in it.
-    for (let sector = 0; sector < length; sector += SECTOR_BYTES) {
-      const sectorEnd = Math.min(length, sector + SECTOR_BYTES);
-      if (window.compare(empty, 0, sectorEnd - sector, sector, sectorEnd) === 0) return true;
-    }
-  }
-  return false;
-}
-
-/** Whether the first `length` of the eight bytes of an offset are zero. */
-function isZeroAtFirst(offset: Offset, length: number): boolean {
-  return length < OFFSET_BYTES && offset < 256 ** (OFFSET_BYTES - length);
 }
