@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FlushMode } from '../../src/config/log-config.js';
 import { DAMAGE_FILE } from '../../src/log/damage-record.js';
+import { inspectLog } from '../../src/log/log-inspection.js';
 import { fc } from '../property.js';
 import { FakeFileSystem } from './fake-file-system.js';
 import { append, DIRECTORY, flush, openLog, readAll } from './testbed.js';
@@ -270,6 +271,13 @@ describe('damage in the middle', () => {
   });
 });
 
+const knownAt = (recoveryPoint: number) => ({
+  recoveryPoint,
+  logStartOffset: 0,
+  firstDirtyOffset: 0,
+  damagedRanges: 0,
+});
+
 describe('a hole that was never written', () => {
   const large = { ...config, segmentBytesMax: 64 * 1024 * 1024 };
 
@@ -299,6 +307,47 @@ describe('a hole that was never written', () => {
       assert.equal(readAll(files, log).records.length, 15);
       assert.equal(files.paths().filter((path) => path.endsWith('.aside')).length, 1);
       assert.equal(append(log).baseOffset, 15);
+    }
+  });
+
+  it('is told by verify as the start treats it, whatever the flush mode', () => {
+    for (const behind of [0, 25]) {
+      for (const mode of ['ack', 'interval', 'never'] as const) {
+        const files = withHole(mode, behind);
+        const told = inspectLog(files, DIRECTORY, knownAt(10), () => {});
+        assert.deepEqual(told.lost, []);
+        const end = told.unflushed ?? assert.fail('verify does not find it');
+        assert.deepEqual([end.startOffset, end.endOffset], [15, 30 + behind]);
+        const log = openLog(files, { config: { ...large, flush: mode }, recoveryPoint: 10 });
+        const isCut = log.logEndOffset === end.startOffset;
+        assert.equal(isCut, end.cutWith.includes(mode), `${mode}, ${behind} large batches behind it`);
+        // Flushed by now: what the start has not cut is damaged, and verify says so.
+        const after = inspectLog(files, DIRECTORY, knownAt(log.flushedEndOffset), () => {});
+        assert.deepEqual([after.unflushed, after.lost.length], [null, isCut ? 0 : 1]);
+      }
+    }
+  });
+
+  it('in a sealed segment, or at its end, ends the log with flush=never alone, and verify says so', () => {
+    for (const atEnd of [false, true]) {
+      for (const mode of ['ack', 'interval', 'never'] as const) {
+        const files = new FakeFileSystem();
+        const sealing = { ...config, segmentBytesMax: 3000, flush: mode };
+        const log = openLog(files, { config: sealing });
+        const starts: number[] = [];
+        for (let i = 0; i < 8; i++) starts.push(append(log, { values: [`${i}${'s'.repeat(700)}`] }).position);
+        const next = log.segments[1].baseOffset;
+        files.kill();
+        const hit = atEnd ? next - 1 : next - 2;
+        const bytes = files.content(LOG);
+        files.setContent(LOG, bytes.fill(0, starts[hit], atEnd ? bytes.length : starts[hit] + 600));
+        const { unflushed, lost } = inspectLog(files, DIRECTORY, knownAt(0), () => {});
+        assert.deepEqual([unflushed?.startOffset, unflushed?.endOffset, unflushed?.cutWith], [hit, 8, ['never']]);
+        assert.deepEqual(lost, []);
+        const again = openLog(files, { config: sealing });
+        assert.equal(again.logEndOffset, mode === 'never' ? hit : 8, mode);
+        assert.deepEqual(readAll(files, again).refused, mode === 'never' ? [] : [hit]);
+      }
     }
   });
 

@@ -1,6 +1,6 @@
 /** Segments are read again when their time has come, whatever happens to their logs meanwhile; on shards' real threads. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Logger, silentLogger } from '../../src/base/logger.js';
@@ -178,6 +178,8 @@ test('what a log that little is written to holds is checked where it lies, and w
     before: async () => void (await append(handle)),
   });
   const handle = await open(0);
+  // A reader at the tail, whose place is remembered.
+  await client.read(handle, 0, 1);
   for (let i = 0; i < 3; i++) await append(handle);
   // The last batch, behind which nothing lies as the check begins.
   rot(join(folder, logAt(0, 0)));
@@ -185,6 +187,12 @@ test('what a log that little is written to holds is checked where it lies, and w
   await look();
   assert.equal((await client.read(handle, 25, 1)).error, 'CORRUPT_MESSAGE');
   for (const offset of [0, 10, 30]) assert.equal((await client.read(handle, offset, 1)).error, 'NONE');
+  const size = statSync(join(folder, logAt(0, 0))).size / 4;
+  // From the remembered place, and from one that a short read has left behind, no further than to the damage.
+  for (const offset of [0, 10]) {
+    assert.equal((await client.read(handle, offset, 1e6)).records?.byteLength, size * (2 - offset / 10));
+    await client.read(handle, 0, size);
+  }
   assert.match(errors.join(), /damaged.*"startOffset":20,"endOffset":30/);
   await append(handle);
   clock.advance(WEEK_MS);
