@@ -13,10 +13,10 @@ experiment({
   ci: 250,
   // There are 29,180 such places: each once, at least.
   long: 30_000,
-  trial: ({ seed, findings }) => {
+  trial: async ({ seed, findings }) => {
     const { folder, files, what } = cutAt(seed);
     try {
-      findings.acknowledged += examine(folder, files).served;
+      findings.acknowledged += (await examine(folder, files)).served;
     } catch (error) {
       throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
     }

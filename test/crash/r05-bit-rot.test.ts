@@ -15,11 +15,11 @@ experiment({
   ci: 200,
   long: 50_000,
   unitsPerTrial: 1,
-  trial: ({ random, findings }) => {
+  trial: async ({ random, findings }) => {
     const folder = dataFolder(random(3) === 0 ? 'killed' : 'stopped');
     const { files, what } = rotten(folder, random);
     try {
-      findings.acknowledged += examine(folder, files).served;
+      findings.acknowledged += (await examine(folder, files)).served;
     } catch (error) {
       throw new Error(`${folder.ending}, ${what}: ${(error as Error).message}`, { cause: error });
     }

@@ -13,11 +13,11 @@ experiment({
   unit: 'tails',
   ci: 200,
   long: 3000,
-  trial: ({ random, findings }) => {
+  trial: async ({ random, findings }) => {
     const folder = dataFolder(random(2) === 0 ? 'killed' : 'stopped');
     const { files, what } = withTail(folder, random);
     try {
-      findings.acknowledged += examine(folder, files).served;
+      findings.acknowledged += (await examine(folder, files)).served;
     } catch (error) {
       throw new Error(`${folder.ending}, ${what}: ${(error as Error).message}`, { cause: error });
     }

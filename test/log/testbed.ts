@@ -3,6 +3,7 @@
 import type { Clock } from '../../src/base/clock.js';
 import type { CompactionMemory, CompactionOutcome } from '../../src/base/compaction-plan.js';
 import { silentLogger } from '../../src/base/logger.js';
+import type { DamagedRange } from '../../src/base/segment-check.js';
 import type { LogConfig } from '../../src/config/log-config.js';
 import { type AppendOutcome, emptyOutcome } from '../../src/log/append-outcome.js';
 import { Compaction } from '../../src/log/compaction.js';
@@ -10,6 +11,7 @@ import type { FileSystem } from '../../src/log/file-system.js';
 import { FlushSet } from '../../src/log/flush-set.js';
 import { OpenFiles } from '../../src/log/open-files.js';
 import { PartitionLog } from '../../src/log/partition-log.js';
+import { checkSegment } from '../../src/log/segment-check.js';
 import { decodeRecords, encodeBatch, iterateBatches, type LogRecord } from '../../src/record/record.js';
 import { computeCrc, crcOf, lastOffsetOf } from '../../src/record/record-batch.js';
 import { FakeClock } from '../base/fake-clock.js';
@@ -139,6 +141,15 @@ export function bytesOf(
     return bytes.subarray(0, got);
   });
   return Buffer.concat(parts);
+}
+
+/** Has the segment that holds `offset` checked, as a shard and the pool do it together; what of it is damaged. */
+export function checked(files: FileSystem, log: PartitionLog, offset: number): readonly DamagedRange[] {
+  const check = log.checks.plan(offset);
+  if (check === null || check.bytes === 0) return [];
+  const pace = { bytesPerSecondMax: Number.POSITIVE_INFINITY, coreShareMax: 1, sparesCache: false };
+  const found = checkSegment(files, new FakeClock(), check, pace, { pause: () => {}, stopped: false });
+  return log.checks.end(check.segmentBase, found)?.damaged ?? [];
 }
 
 export interface ReadBack {

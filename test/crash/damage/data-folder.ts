@@ -1,8 +1,8 @@
 /**
  * A small data folder on a disk in memory with every kind of file in it, as a broker leaves it when it is stopped or killed:
- * what it holds batch by batch, what its logs answer, and how a broker's start opens it. Test process.
+ * what it holds batch by batch, what its logs answer, and how a broker's start opens it. Two of its logs are the broker's
+ * own, and one was damaged before, which the broker has found. Test process.
  */
-
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../src/base/logger.js';
 import { NEVER_SCRUBBED } from '../../../src/base/segment-check.js';
@@ -13,13 +13,14 @@ import type { EpochEndOffset } from '../../../src/log/leader-epochs.js';
 import type { RecordAtTime } from '../../../src/log/log-reader.js';
 import { OpenFiles } from '../../../src/log/open-files.js';
 import { PartitionLog } from '../../../src/log/partition-log.js';
-import { BATCH_HEADER_BYTES } from '../../../src/record/batch-layout.js';
+import { BATCH_HEADER_BYTES, MAGIC } from '../../../src/record/batch-layout.js';
 import { encodeBatch } from '../../../src/record/record.js';
 import { baseOffsetOf, computeCrc, crcOf, lastOffsetOf, sizeOf } from '../../../src/record/record-batch.js';
 import { FakeClock } from '../../base/fake-clock.js';
 import { type Random, randomOf } from '../../history/good-history.js';
 import { FakeFileSystem } from '../../log/fake-file-system.js';
-import { compact, flush, stage, testConfig } from '../../log/testbed.js';
+import { checked, compact, flush, stage, testConfig } from '../../log/testbed.js';
+import { CATALOGUE, OFFSETS, type OwnLog } from './own-logs.js';
 
 export const DATA = '/data';
 const IDENTITY = { nodeId: 1, clusterId: null, catalogueIn: null };
@@ -40,6 +41,10 @@ export interface LogSpec {
   readonly config: LogConfig;
   /** Records below are deleted in the second life. */
   readonly deleteBefore: number;
+  /** For the broker's own logs: what is in them. */
+  readonly own?: OwnLog;
+  /** Some of its batches rot between the second life and the third, in which they are found. */
+  readonly isWounded?: boolean;
 }
 
 const SPECS: readonly LogSpec[] = [
@@ -56,6 +61,32 @@ const SPECS: readonly LogSpec[] = [
     config: configOf({ segmentBytesMax: 4000, compacted: true, deleted: false }),
     deleteBefore: 0,
   },
+  {
+    topic: 'wounded',
+    topicId: 'd291bmRlZC1sb25nLWFnbw',
+    config: configOf({ segmentBytesMax: 6000 }),
+    deleteBefore: 0,
+    isWounded: true,
+  },
+  {
+    topic: '__millrace_catalogue',
+    topicId: 'Y2F0YWxvZ3VlLW9mLWFsbA',
+    config: configOf({ segmentBytesMax: 2500, compacted: true, deleted: false }),
+    deleteBefore: 0,
+    own: CATALOGUE,
+  },
+  {
+    topic: '__consumer_offsets',
+    topicId: 'b2Zmc2V0cy1vZi1ncm91cA',
+    config: configOf({ segmentBytesMax: 2500, compacted: true, deleted: false }),
+    deleteBefore: 0,
+    own: OFFSETS,
+  },
+];
+/** Which batches of a wounded log rot, and at which byte: one in its body, that only its checksum tells, one in its header. */
+const WOUNDS: readonly (readonly [batch: number, at: number])[] = [
+  [3, BATCH_HEADER_BYTES + 5],
+  [6, MAGIC],
 ];
 
 function configOf(part: Partial<LogConfig>): LogConfig {
@@ -85,7 +116,10 @@ export interface LogAnswers {
 export interface HeldLog {
   readonly name: string;
   readonly spec: LogSpec;
+  /** As they were written. */
   readonly batches: readonly HeldBatch[];
+  /** Those of them that are damaged, which the broker knows. */
+  readonly wounds: readonly HeldBatch[];
   /** Below it everything is known to be on disk. */
   readonly recoveryPoint: number;
   readonly answers: LogAnswers;
@@ -180,10 +214,15 @@ function makeFolder(ending: Ending): DataFolder {
   const random = randomOf(7);
   const sequences = new Map<string, number>();
   const recoveryPoints = new Map<string, number>();
+  const whole = new Map<string, Buffer>();
   for (let life = 0; life < LIVES; life++) {
     const openFiles = new OpenFiles(files, 64);
     const claimed = claimDataDirectory(files, DATA, IDENTITY);
     const logs = new Map(SPECS.map((spec) => [`${spec.topic}-0`, openOne(files, openFiles, claimed, spec, life)]));
+    const isLast = life === LIVES - 1;
+    // Somebody has the segments checked at rest.
+    for (const log of isLast ? logs.values() : [])
+      for (const { baseOffset } of log.segments) checked(files, log, baseOffset);
     for (let i = 0; i < BATCHES_A_LIFE; i++) {
       for (const spec of SPECS) appendTo(files, logs.get(`${spec.topic}-0`) as PartitionLog, spec, sequences, random);
       if (i !== SAVED_BATCHES) continue;
@@ -196,7 +235,6 @@ function makeFolder(ending: Ending): DataFolder {
       }
       writeProgress(files, DATA, progressOf(logs));
     }
-    const isLast = life === LIVES - 1;
     if (isLast && ending === 'stopped') {
       for (const log of logs.values()) log.close();
       claimed.release(true, progressOf(logs));
@@ -204,34 +242,57 @@ function makeFolder(ending: Ending): DataFolder {
     } else {
       kill(files);
     }
+    if (life === LIVES - 2) for (const spec of SPECS) if (spec.isWounded) wound(files, spec, whole);
   }
   const snapshot = files.snapshot();
   const opened = openFolder(files);
   const logs = SPECS.map((spec) => {
     const name = `${spec.topic}-0`;
     const log = opened.logs.get(name) as PartitionLog;
-    const batches = batchesIn(snapshot, name);
+    const batches = batchesIn(snapshot, name, whole);
     assert.ok(batches.length >= 15, `${name} has ${batches.length} batches`);
-    return { name, spec, batches, recoveryPoint: recoveryPoints.get(spec.topic) ?? 0, answers: answersOf(log) };
+    const isWound = ({ path, position, bytes }: HeldBatch): boolean =>
+      !snapshot
+        .content(path)
+        .subarray(position, position + bytes.length)
+        .equals(bytes);
+    const wounds = batches.filter(isWound);
+    assert.deepEqual([wounds.length, log.checks.damagedRanges], spec.isWounded ? [2, 2] : [0, 0], `wounds of ${name}`);
+    const recoveryPoint = recoveryPoints.get(spec.topic) ?? 0;
+    return { name, spec, batches, wounds, recoveryPoint, answers: answersOf(log) };
   });
   return { ending, files: snapshot, logs };
+}
+
+/** What rots lies where the next start does not look. */
+function wound(files: FakeFileSystem, { topic }: LogSpec, whole: Map<string, Buffer>): void {
+  const batches = batchesIn(files, `${topic}-0`, whole);
+  for (const [index, at] of WOUNDS) {
+    const { path, position } = batches[index];
+    const bytes = files.content(path);
+    if (!whole.has(path)) whole.set(path, Buffer.from(bytes));
+    bytes[position + at] ^= 4;
+    files.setContent(path, bytes);
+  }
 }
 
 function appendTo(
   files: FakeFileSystem,
   log: PartitionLog,
-  { topic }: LogSpec,
+  { topic, own }: LogSpec,
   sequences: Map<string, number>,
   random: Random,
 ): void {
-  const producerId = random(3) === 0 ? undefined : PRODUCERS[random(PRODUCERS.length)];
+  const producerId = own !== undefined || random(3) === 0 ? undefined : PRODUCERS[random(PRODUCERS.length)];
   const key = `${topic} ${producerId}`;
   const baseSequence = sequences.get(key) ?? 0;
   const values = Array.from({ length: 1 + random(3) }, () => `${topic} ${'v'.repeat(random(500))} ${random(1e9)}`);
   const timestampMs = FIRST_TIMESTAMP_MS + log.logEndOffset * 1000;
-  const records = values.map((value) => ({
-    key: Buffer.from(`key ${random(12)}`),
-    value: Buffer.from(value),
+  const records = values.map((value, i) => ({
+    ...(own?.change(random, log.logEndOffset + i) ?? {
+      key: Buffer.from(`key ${random(12)}`),
+      value: Buffer.from(value),
+    }),
     timestampMs,
   }));
   const fromProducer = producerId === undefined ? {} : { producerId, producerEpoch: 0, baseSequence };
@@ -242,10 +303,11 @@ function appendTo(
   flush(files, log);
 }
 
-function batchesIn(files: FakeFileSystem, name: string): HeldBatch[] {
+/** `whole` is what files were before they rotted. */
+function batchesIn(files: FakeFileSystem, name: string, whole: ReadonlyMap<string, Buffer>): HeldBatch[] {
   const batches: HeldBatch[] = [];
   for (const path of files.paths().filter((one) => one.startsWith(`${DATA}/${name}/`) && one.endsWith('.log'))) {
-    const content = files.content(path);
+    const content = whole.get(path) ?? files.content(path);
     for (let at = 0; at < content.length; ) {
       const size = sizeOf(content, at);
       assert.ok(size >= BATCH_HEADER_BYTES && computeCrc(content, at, size) === crcOf(content, at), path);

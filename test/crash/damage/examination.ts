@@ -8,7 +8,6 @@ import type { EpochEndOffset } from '../../../src/log/leader-epochs.js';
 import { inspectLog, type LogInspection } from '../../../src/log/log-inspection.js';
 import { acceptLosses } from '../../../src/log/log-repair.js';
 import type { PartitionLog } from '../../../src/log/partition-log.js';
-import { checkSegment } from '../../../src/log/segment-check.js';
 import { BATCH_HEADER_BYTES } from '../../../src/record/batch-layout.js';
 import {
   baseOffsetOf,
@@ -18,9 +17,8 @@ import {
   leaderEpochOf,
   sizeOf,
 } from '../../../src/record/record-batch.js';
-import { FakeClock } from '../../base/fake-clock.js';
 import type { FakeFileSystem } from '../../log/fake-file-system.js';
-import { append, bytesOf, flush } from '../../log/testbed.js';
+import { append, bytesOf, checked, flush } from '../../log/testbed.js';
 import {
   answersOf,
   DATA,
@@ -30,6 +28,7 @@ import {
   type OpenFolder,
   openFolder,
 } from './data-folder.js';
+import { knownFrom, readByBroker } from './own-logs.js';
 
 /** Of a batch, outside of its checksum and of no concern to its records: the leader epoch. */
 const EPOCH_FROM = 12;
@@ -37,14 +36,14 @@ const EPOCH_TO = 16;
 /** Without these nobody can tell whose folder it is. */
 const IDENTITY_FILES = [`${DATA}/meta.properties`, `${DATA}/millrace.properties`];
 const FETCH_BYTES = [1, 700, 3000, 1_000_000];
-const AT_ONCE = { bytesPerSecondMax: Number.POSITIVE_INFINITY, coreShareMax: 1, sparesCache: false };
-const NEVER_STOPPED = { pause: () => {}, stopped: false };
 
 /** What has become of one log's bytes, and what may follow from it. */
 export interface Harm {
   readonly log: HeldLog;
   /** Batches that are not what they were; some of them, or all, are gone from the file's end. */
   readonly hit: readonly HeldBatch[];
+  /** Those that were sound, or were served as that, when the folder was left. */
+  readonly fresh: readonly HeldBatch[];
   /**
    * Of a compacted log, where offsets may be missing anywhere: the batch whose base offset, which no checksum covers, is
    * another one and still fits between its neighbours; those that were at the end of a segment that is not the last, of
@@ -88,7 +87,8 @@ export function harmIn(folder: DataFolder, files: FakeFileSystem): Harm[] {
       const now = (contents.get(path) as Buffer).subarray(position, position + bytes.length);
       return baseOffset >= log.recoveryPoint && now.includes(Buffer.alloc(24));
     });
-    return { log, hit, unnoticed, epochOnly, end, asideFrom: zeroed?.baseOffset ?? Number.POSITIVE_INFINITY };
+    const fresh = hit.filter((batch) => !log.wounds.includes(batch));
+    return { log, hit, fresh, unnoticed, epochOnly, end, asideFrom: zeroed?.baseOffset ?? Number.POSITIVE_INFINITY };
   });
 }
 
@@ -113,8 +113,8 @@ export interface Examined {
   readonly refusal: string | null;
 }
 
-/** @throws AssertionError where something is not as it must be */
-export function examine(folder: DataFolder, damaged: FakeFileSystem): Examined {
+/** Rejects with an AssertionError where something is not as it must be. */
+export async function examine(folder: DataFolder, damaged: FakeFileSystem): Promise<Examined> {
   const harm = harmIn(folder, damaged);
   if (harm.some(({ unnoticed }) => unnoticed.length > 0)) {
     openFolder(damaged.snapshot()).stop();
@@ -129,8 +129,9 @@ export function examine(folder: DataFolder, damaged: FakeFileSystem): Examined {
     for (const one of harm) assertVerified(one, inspections.get(one.log.name));
     const files = damaged.snapshot();
     const opened = openFolder(files);
+    for (const one of harm) await assertReadByBroker(files, opened, one);
     const served = assertServed(files, opened, harm, false);
-    if (harm.some(({ hit }) => hit.length > 0)) assertRepaired(damaged.snapshot(), harm);
+    if (harm.some(({ fresh }) => fresh.length > 0)) await assertRepaired(damaged.snapshot(), harm);
     return { served, refusal: null };
   } catch (error) {
     if (!mayRefuse || !(error instanceof DataDirectoryError)) throw error;
@@ -151,9 +152,17 @@ function inspectAll(files: FakeFileSystem): Map<string, LogInspection> {
   return found;
 }
 
-function assertVerified({ log, hit, end }: Harm, inspection: LogInspection | undefined): void {
+function assertVerified({ log, hit, end, asideFrom }: Harm, inspection: LogInspection | undefined): void {
   assert.ok(inspection !== undefined, `verify does not name ${log.name}`);
-  const { lost } = inspection;
+  const { lost, unflushed } = inspection;
+  if (unflushed !== null) {
+    const { startOffset } = unflushed;
+    assert.ok(
+      startOffset >= Math.min(asideFrom, log.answers.end) && startOffset >= log.recoveryPoint,
+      `verify says that the power has taken ${log.name} from offset ${startOffset} on`,
+    );
+  }
+  const unflushedFrom = unflushed?.startOffset ?? Number.POSITIVE_INFINITY;
   const isLost = (offset: number): boolean =>
     lost.some(({ startOffset, endOffset }) => offset >= startOffset && offset < endOffset);
   for (const batch of log.batches) {
@@ -161,7 +170,10 @@ function assertVerified({ log, hit, end }: Harm, inspection: LogInspection | und
     const wasTorn = baseOffset >= end;
     for (let offset = baseOffset; offset <= lastOffset; offset++) {
       if (hit.includes(batch))
-        assert.ok(wasTorn || isLost(offset), `verify does not find ${log.name} offset ${offset}`);
+        assert.ok(
+          wasTorn || isLost(offset) || offset >= unflushedFrom,
+          `verify does not find ${log.name} offset ${offset}`,
+        );
       else assert.ok(!isLost(offset), `verify calls ${log.name} offset ${offset} lost`);
     }
   }
@@ -170,18 +182,43 @@ function assertVerified({ log, hit, end }: Harm, inspection: LogInspection | und
   if (hit.length === 0) assert.deepEqual(invented, [], `verify calls something of ${log.name} lost`);
 }
 
+/**
+ * The broker's own logs say what they said, without what was hit: nothing is made up. Where that must not be forgotten the
+ * broker does not start, unless it looks like a write of which nobody was told.
+ */
+async function assertReadByBroker(files: FakeFileSystem, opened: OpenFolder, harm: Harm): Promise<void> {
+  const { log: held, hit, end, asideFrom } = harm;
+  const { own } = held.spec;
+  if (own === undefined) return;
+  const log = opened.logs.get(held.name) as PartitionLog;
+  const found = await readByBroker(files, own, log);
+  if (typeof found === 'string') {
+    assert.equal(own.onDamage, 'refuse', found);
+    assert.notEqual(hit.length, 0, `${held.name} is sound: ${found}`);
+    return;
+  }
+  const isForgotten = hit.some(({ baseOffset }) => baseOffset < Math.min(end, asideFrom));
+  assert.ok(!isForgotten || own.onDamage === 'stepOver', `what ${held.name} has lost is forgotten`);
+  const left = held.batches.filter((batch) => !hit.includes(batch) && batch.baseOffset < log.logEndOffset);
+  const known = await knownFrom(
+    own,
+    left.map(({ bytes }) => bytes),
+  );
+  assert.deepEqual(found, known, `what the broker reads in ${held.name}`);
+}
+
 /** Reads, scrubs, reads, appends, stops, starts and reads again. Returns how many records were there. */
 function assertServed(files: FakeFileSystem, opened: OpenFolder, harm: readonly Harm[], repaired: boolean): number {
   let records = 0;
   const appended = new Map<string, number>();
   for (const one of harm) {
-    const { log: held, hit, epochOnly } = one;
+    const { log: held, fresh, epochOnly } = one;
     const log = opened.logs.get(held.name) as PartitionLog;
     assertEnds(one, log);
     assertReachable(files, log, one, repaired);
-    scrub(files, log);
+    for (const { baseOffset } of log.segments.slice()) checked(files, log, baseOffset);
     records += assertExact(files, log, one, repaired);
-    if (hit.length === 0 && epochOnly.length === 0) {
+    if (fresh.length === 0 && epochOnly.length === 0) {
       const { epochs, ...answers } = answersOf(log);
       const { epochs: epochsThen, ...then } = held.answers;
       assert.deepEqual(answers, then, `what ${held.name} answers`);
@@ -216,10 +253,10 @@ function assertEpochEnd(held: HeldLog, epoch: number, endOffset: number, then: E
   assert.ok(isRight, `epoch ${epoch} of ${held.name} ended at ${then.endOffset}, it says ${endOffset}`);
 }
 
-function assertEnds({ log: held, hit, end, asideFrom }: Harm, log: PartitionLog): void {
+function assertEnds({ log: held, fresh, end, asideFrom }: Harm, log: PartitionLog): void {
   const least = Math.min(end, asideFrom);
   const what = `the end of ${held.name}`;
-  if (hit.length === 0) assert.equal(log.logEndOffset, held.answers.end, what);
+  if (fresh.length === 0) assert.equal(log.logEndOffset, held.answers.end, what);
   assert.ok(
     log.logEndOffset >= least && log.logEndOffset <= held.answers.end,
     `${what} is ${log.logEndOffset}, not ${least}`,
@@ -234,6 +271,14 @@ function assertReachable(files: FakeFileSystem, log: PartitionLog, harm: Harm, r
     const { baseOffset, lastOffset, bytes } = batch;
     if (lastOffset < log.logStartOffset || baseOffset >= Math.min(log.logEndOffset, harm.asideFrom)) continue;
     let located = log.locate(Math.max(baseOffset, log.logStartOffset), 1, log.logEndOffset, true);
+    if (held.wounds.includes(batch) && !repaired) {
+      assert.equal(
+        located?.error,
+        'CORRUPT_MESSAGE',
+        `${held.name} offset ${baseOffset}, which is known to be damaged`,
+      );
+      continue;
+    }
     if (located?.error === 'CORRUPT_MESSAGE' && harm.hit.length > 0) {
       located = log.locate(Math.max(baseOffset, log.logStartOffset), 1, log.logEndOffset, true);
     }
@@ -263,14 +308,6 @@ function assertTrue(batch: Buffer, { log, epochOnly }: Harm): void {
   const isTrue =
     then !== undefined && (then.bytes.equals(batch) || (epochOnly.includes(then) && isSameButEpoch(batch, then.bytes)));
   assert.ok(isTrue, `${log.name} serves something else at ${baseOffset}`);
-}
-
-function scrub(files: FakeFileSystem, log: PartitionLog): void {
-  for (const { baseOffset } of log.segments.slice()) {
-    const check = log.checks.plan(baseOffset);
-    if (check === null || check.bytes === 0) continue;
-    log.checks.end(check.segmentBase, checkSegment(files, new FakeClock(), check, AT_ONCE, NEVER_STOPPED) ?? []);
-  }
 }
 
 /** All that is sound is served byte for byte, and nothing else; what is not is refused. Returns the number of its records. */
@@ -332,11 +369,17 @@ function readLog(
 }
 
 /** `repair --accept-loss`, and then nothing is lost and nothing refused. */
-function assertRepaired(files: FakeFileSystem, harm: readonly Harm[]): void {
+async function assertRepaired(files: FakeFileSystem, harm: readonly Harm[]): Promise<void> {
   for (const inspection of inspectAll(files).values()) {
     if (inspection.lost.length > 0) acceptLosses(files, inspection, 5);
   }
   for (const { directory, lost } of inspectAll(files).values())
     assert.deepEqual(lost, [], `${directory} after a repair`);
-  assertServed(files, openFolder(files), harm, true);
+  const opened = openFolder(files);
+  for (const { log } of harm) {
+    const { own } = log.spec;
+    const found = own && (await readByBroker(files, own, opened.logs.get(log.name) as PartitionLog));
+    assert.notEqual(typeof found, 'string', `${log.name} is refused after a repair: ${found}`);
+  }
+  assertServed(files, opened, harm, true);
 }

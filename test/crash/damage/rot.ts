@@ -1,4 +1,5 @@
 /** Damage that nobody wrote: bits and bytes that flip, sectors and pages that read as zeros or as those of another place. Test process. */
+import { DAMAGE_FILE } from '../../../src/log/damage-record.js';
 import type { Random } from '../../history/good-history.js';
 import type { FakeFileSystem } from '../../log/fake-file-system.js';
 import type { DataFolder } from './data-folder.js';
@@ -21,7 +22,8 @@ export function rotten(folder: DataFolder, random: Random): { files: FakeFileSys
   const files = folder.files.snapshot();
   const paths = files.paths().filter((path) => files.content(path).length > 0);
   const logs = paths.filter((path) => path.endsWith('.log'));
-  const pool = random(2) === 0 ? logs : paths;
+  const lists = paths.filter((path) => path.endsWith(`/${DAMAGE_FILE}`));
+  const pool = [logs, logs, logs, paths, paths, lists][random(6)];
   const path = pool[random(pool.length)];
   const kind = KINDS[random(KINDS.length)];
   const bytes = files.content(path);
