@@ -64,13 +64,16 @@ export class SegmentSearch {
    * for, and no compaction was there, or reaches too far, all of the segment is checked, once. @throws KafkaError CORRUPT_MESSAGE
    */
   findForReader(segment: Segment, offset: Offset, end: FilePosition, offsetLimit: Offset): boolean {
-    if (!this.findBatch(segment, offset, end)) return false;
+    const isThere = this.findBatch(segment, offset, end);
+    // It may have come to light on the way, where the indexes had to be built anew.
+    if (segment.damagedFor(offset) !== undefined) throw damagedAt(segment, offset);
+    if (!isThere) return false;
     const { bytes, at } = this.walk;
     const leavesOut = !this.parts.config.compacted && baseOffsetOf(bytes, at) > Math.max(offset, segment.baseOffset);
     const isDoubtful = leavesOut || lastOffsetOf(bytes, at) >= offsetLimit;
     if (!isDoubtful || !this.examineOnce(segment)) return true;
     if (segment.damagedFor(offset) === undefined) return this.findBatch(segment, offset, end);
-    throw new KafkaError('CORRUPT_MESSAGE', `${segment.path} is damaged where the offset ${offset} was.`);
+    throw damagedAt(segment, offset);
   }
 
   /** The boundary where batches that begin at `from` stop fitting into `limitBytes`; `end` where all of them fit. */
@@ -347,6 +350,10 @@ export class SegmentSearch {
     onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
     segment.releaseIndexes();
   }
+}
+
+function damagedAt(segment: Segment, offset: Offset): KafkaError {
+  return new KafkaError('CORRUPT_MESSAGE', `${segment.path} is damaged where the offset ${offset} was.`);
 }
 
 /** Built in memory from the batches themselves. */

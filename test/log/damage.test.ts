@@ -208,6 +208,19 @@ describe('damage in the middle', () => {
     }
   });
 
+  it('that comes to light only as the indexes are built anew is refused at once, and not stepped over unsaid', () => {
+    const { files } = built(60, { ...config, segmentBytesMax: 4000 });
+    openLog(files, { config }).close();
+    const [path, next] = files.paths().filter((name) => name.endsWith('.log'));
+    const behind = Number.parseInt(next.slice(DIRECTORY.length + 1), 10);
+    files.setContent(path, files.content(path).subarray(0, -10));
+    for (const offset of [behind - 2, behind - 1]) {
+      const log = openLog(files.snapshot(), { config, clean: true });
+      assert.equal(log.locate(offset, 1_000_000, log.logEndOffset, true)?.error, 'CORRUPT_MESSAGE');
+      assert.equal(log.locate(behind, 1_000_000, log.logEndOffset, true)?.error, 'NONE');
+    }
+  });
+
   it('of a whole page, or of a sealed segment, leaves everything else', () => {
     const { files } = built(60, { ...config, segmentBytesMax: 4000 });
     const whole = values(files).got;
