@@ -1,7 +1,7 @@
 /** Walks from batch header to batch header of a segment file without reading what lies between. Lives on shards. */
-import type { FilePosition } from '../base/units.js';
+import type { FilePosition, Offset } from '../base/units.js';
 import { BATCH_HEADER_BYTES, MAGIC_V2 } from '../record/batch-layout.js';
-import { lastOffsetDeltaOf, magicOf, sizeOf } from '../record/record-batch.js';
+import { baseOffsetOf, lastOffsetDeltaOf, magicOf, sizeOf } from '../record/record-batch.js';
 import type { FileSystem } from './file-system.js';
 
 /** Bytes read at once where batches lie close together; enough for the gap that a sparse index leaves. */
@@ -19,6 +19,7 @@ export class BatchWalk {
   /** What of the file `bytes` holds. */
   private filledFrom: FilePosition = 0;
   private filledTo: FilePosition = 0;
+  private readonly ahead = Buffer.alloc(BATCH_HEADER_BYTES);
 
   constructor(
     private readonly files: FileSystem,
@@ -59,6 +60,21 @@ export class BatchWalk {
     }
     this.size = size;
     return true;
+  }
+
+  /** First offset of the batch behind the present one, if its header can be believed; -1 where there is none. */
+  get nextBaseOffset(): Offset {
+    const position = this.position + this.size;
+    if (position + BATCH_HEADER_BYTES > this.end) return -1;
+    let header = this.bytes;
+    let at = position - this.filledFrom;
+    if (position + BATCH_HEADER_BYTES > this.filledTo) {
+      // What is held is still to be read by whoever stands on it.
+      header = this.ahead;
+      at = 0;
+      if (this.files.read(this.fd, header, 0, BATCH_HEADER_BYTES, position) < BATCH_HEADER_BYTES) return -1;
+    }
+    return magicOf(header, at) === MAGIC_V2 ? baseOffsetOf(header, at) : -1;
   }
 
   /** Goes on at `position`, which lies ahead (behind a damaged range). */

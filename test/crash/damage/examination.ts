@@ -3,6 +3,7 @@
  * start serves, what a scrub finds, what is left after a second start and after `repair`. Test process.
  */
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import { DataDirectoryError, holdDataDirectory } from '../../../src/log/data-directory.js';
 import type { EpochEndOffset } from '../../../src/log/leader-epochs.js';
 import { inspectLog, type LogInspection } from '../../../src/log/log-inspection.js';
@@ -123,15 +124,20 @@ export async function examine(folder: DataFolder, damaged: FakeFileSystem): Prom
   const damagedPaths = folder.files
     .paths()
     .filter((path) => !damaged.exists(path) || !damaged.content(path).equals(folder.files.content(path)));
+  // What lies in a log's own folder is of no concern to any other log.
+  const concerned = harm.filter(({ log }) =>
+    damagedPaths.some((path) => dirname(path) === DATA || path.startsWith(`${DATA}/${log.name}/`)),
+  );
   const mayRefuse = damagedPaths.some((path) => IDENTITY_FILES.includes(path));
   try {
     const inspections = inspectAll(damaged.snapshot());
     for (const one of harm) assertVerified(one, inspections.get(one.log.name));
     const files = damaged.snapshot();
     const opened = openFolder(files);
-    for (const one of harm) await assertReadByBroker(files, opened, one);
-    const served = assertServed(files, opened, harm, false);
-    if (harm.some(({ fresh }) => fresh.length > 0)) await assertRepaired(damaged.snapshot(), harm);
+    for (const one of harm) assertEnds(one, opened.logs.get(one.log.name) as PartitionLog);
+    for (const one of concerned) await assertReadByBroker(files, opened, one);
+    const served = assertServed(files, opened, concerned, false);
+    if (harm.some(({ fresh }) => fresh.length > 0)) await assertRepaired(damaged.snapshot(), concerned);
     return { served, refusal: null };
   } catch (error) {
     if (!mayRefuse || !(error instanceof DataDirectoryError)) throw error;
