@@ -1,7 +1,8 @@
 /**
- * R5: bits and bytes that rot at rest, sectors that read as zeros or as another's, in any file of a data folder. Sound records
- * are served byte for byte, no others are, `verify` finds what is not sound, caches are built anew, and `repair` gives the
- * log back. Test process.
+ * R5: bits and bytes that rot at rest, sectors that read as zeros or as another's, in any file of a data folder, the catalogue
+ * and the list of what is damaged already among them. Sound records are served byte for byte, no others are, `verify` finds
+ * what is not sound, caches are built anew, what the catalogue has lost refuses the start, and `repair` gives the log back.
+ * Test process.
  */
 import { dataFolder } from './damage/data-folder.js';
 import { examine } from './damage/examination.js';
