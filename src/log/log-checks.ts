@@ -94,7 +94,7 @@ export class LogChecks {
     const later = known.filter(({ endPosition }) => endPosition > bytes);
     segment.forgetDamagedBytes();
     segment.damaged.push(
-      ...found.filter((range) => !later.some((known) => range.endPosition > known.position)),
+      ...found.filter((range) => !later.some(({ position }) => range.endPosition > position)),
       ...later,
     );
     segment.damaged.sort((a, b) => a.position - b.position);

@@ -294,6 +294,7 @@ export class ShardPool {
         ...entry.spec,
         clean: false,
         recoveryPoint: Math.max(entry.spec.recoveryPoint, row.flushedEndOffset),
+        damagedRanges: Math.max(entry.spec.damagedRanges, row.damagedRanges),
         logStartOffset: Math.max(entry.spec.logStartOffset, row.logStartOffset),
       };
       entry.opening = link.request(entry.slot, entry.spec);
