@@ -84,12 +84,16 @@ export function harmIn(folder: DataFolder, files: FakeFileSystem): Harm[] {
     const soundEnd = (sound.at(-1)?.lastOffset ?? -1) + 1;
     const tail = log.batches.find(({ baseOffset }) => baseOffset >= soundEnd);
     const end = tail === undefined ? log.answers.end : Math.max(log.recoveryPoint, tail.baseOffset);
-    const zeroed = hit.find(({ path, position, bytes, baseOffset }) => {
-      const now = (contents.get(path) as Buffer).subarray(position, position + bytes.length);
-      return baseOffset >= log.recoveryPoint && now.includes(Buffer.alloc(24));
-    });
+    const isOpen = (batch: HeldBatch | undefined): boolean =>
+      batch !== undefined && hit.includes(batch) && batch.baseOffset >= log.recoveryPoint;
+    const isZeroed = ({ path, position, bytes }: HeldBatch): boolean =>
+      (contents.get(path) as Buffer).subarray(position, position + bytes.length).includes(Buffer.alloc(24));
+    let hole = log.batches.findIndex((batch) => isOpen(batch) && isZeroed(batch));
+    // Batches that are damaged one behind the other are one range.
+    while (isOpen(log.batches[hole - 1])) hole--;
+    const asideFrom = log.batches[hole]?.baseOffset ?? Number.POSITIVE_INFINITY;
     const fresh = hit.filter((batch) => !log.wounds.includes(batch));
-    return { log, hit, fresh, unnoticed, epochOnly, end, asideFrom: zeroed?.baseOffset ?? Number.POSITIVE_INFINITY };
+    return { log, hit, fresh, unnoticed, epochOnly, end, asideFrom };
   });
 }
 
