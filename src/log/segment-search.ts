@@ -92,7 +92,8 @@ export class SegmentSearch {
     if (start > from && !isKnownWhole(segment)) {
       const lastOffset = entries.offsetAt(entry);
       this.startAt(segment, start, sound);
-      if (!this.standsOn(lastOffset)) {
+      // The one before it lies further on only where entries are out of order.
+      if (start > from + limitBytes || !this.standsOn(lastOffset)) {
         this.rebuildIndexes(segment);
         return this.cut(segment, from, limitBytes, end);
       }
