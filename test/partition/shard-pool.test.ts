@@ -25,7 +25,15 @@ async function start(t: TestContext) {
     [0, 1].map(async (shard) => {
       const spec = {
         ...({ kind: 'open', topic: 't', topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', index: shard, config } as const),
-        ...{ leaderEpoch: 0, directory: '', clean: true, recoveryPoint: 0, logStartOffset: 0, firstDirtyOffset: 0 },
+        ...{
+          leaderEpoch: 0,
+          directory: '',
+          clean: true,
+          recoveryPoint: 0,
+          logStartOffset: 0,
+          firstDirtyOffset: 0,
+          damagedRanges: 0,
+        },
       };
       const entry = new PartitionEntry(shard, pool.takeSlot(shard), spec, `/disk-${shard}`, null);
       await pool.seatEntry(entry);
