@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { DataDirectoryError, holdDataDirectory } from '../../../src/log/data-directory.js';
 import type { EpochEndOffset } from '../../../src/log/leader-epochs.js';
 import { inspectLog, type LogInspection } from '../../../src/log/log-inspection.js';
@@ -207,14 +208,22 @@ async function assertReadByBroker(files: FakeFileSystem, opened: OpenFolder, har
     assert.notEqual(hit.length, 0, `${held.name} is sound: ${found}`);
     return;
   }
-  const isForgotten = hit.some(({ baseOffset }) => baseOffset < Math.min(end, asideFrom));
+  // Of a batch that lacks no more than zeros at its end, the next segment, which begins with such, makes a whole one.
+  const mended = hit.filter(({ path, position, bytes }) => {
+    const next = log.segments[log.segments.findIndex((segment) => segment.path === path) + 1];
+    const read = [files.content(path), next === undefined ? Buffer.alloc(0) : files.content(next.path)];
+    return Buffer.concat(read).subarray(position).subarray(0, bytes.length).equals(bytes);
+  });
+  const lost = hit.filter((batch) => !mended.includes(batch));
+  const isForgotten = lost.some(({ baseOffset }) => baseOffset < Math.min(end, asideFrom));
   assert.ok(!isForgotten || own.onDamage === 'stepOver', `what ${held.name} has lost is forgotten`);
-  const left = held.batches.filter((batch) => !hit.includes(batch) && batch.baseOffset < log.logEndOffset);
-  const known = await knownFrom(
-    own,
-    left.map(({ bytes }) => bytes),
-  );
-  assert.deepEqual(found, known, `what the broker reads in ${held.name}`);
+  const knownWithout = (gone: readonly HeldBatch[]): Promise<unknown> => {
+    const left = held.batches.filter((batch) => !gone.includes(batch) && batch.baseOffset < log.logEndOffset);
+    const batches = left.map(({ bytes }) => bytes);
+    return knownFrom(own, batches);
+  };
+  if (mended.length > 0 && isDeepStrictEqual(found, await knownWithout(lost))) return;
+  assert.deepEqual(found, await knownWithout(hit), `what the broker reads in ${held.name}`);
 }
 
 /** Reads, scrubs, reads, appends, stops, starts and reads again. Returns how many records were there. */
