@@ -7,6 +7,7 @@ import { logLineBatch } from '../load/batches.js';
 import type { Limit, LoadCell, LoadLimit, TimedLimit } from '../load/cell.js';
 import { Child } from '../load/child.js';
 import type { Job, JobResult } from '../load/job.js';
+import { withinPageCache } from '../load/page-cache-room.js';
 import { runBlaster } from '../load/run-blaster.js';
 
 export function limitName(limit: Limit): string {
@@ -119,7 +120,8 @@ async function driven(
   try {
     const port = Number(await child.firstLine());
     const broker = { host: '127.0.0.1', port, pid: child.pid };
-    return await runBlaster(change(cell.job({ broker, topic: limitTopic, loadedTopic: null, seconds })));
+    const job = withinPageCache(cell.job({ broker, topic: limitTopic, loadedTopic: null, seconds }), cell);
+    return await runBlaster(change(job));
   } finally {
     await child.stop();
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { FrameRun } from './batch-pool.js';
 import { openSocket } from './connect.js';
 import { FrameCutter } from './frame-cutter.js';
-import type { Job, JobResult } from './job.js';
+import type { Job, JobResult, ProduceJob } from './job.js';
 import { Meter } from './meter.js';
 
 /** How long a broker may refuse what it is not ready for yet; what it refuses counts for nothing. */
@@ -94,6 +94,7 @@ export class ClosedLoop {
       return;
     }
     const { meter } = this;
+    if (error === 0) meter.allBytes += this.run.batchBytes[frame];
     if (meter.measuring && error === 0) {
       meter.bytes += this.run.batchBytes[frame];
       meter.records += this.run.records[frame];
@@ -119,9 +120,13 @@ export class ClosedLoop {
   }
 }
 
+/** Of what may be written at all. */
+const WARM_UP_SHARE = 1 / 3;
+const LOOK_SECONDS = 0.005;
+
 /** Opens all connections, lets them run, measures, and waits for the last replies. */
 export async function runLoops(
-  job: Job & { readonly bytesMax?: number },
+  job: Job & Pick<ProduceJob, 'bytesMax' | 'writtenBytesMax'>,
   make: (meter: Meter, fail: (error: Error) => void) => readonly ClosedLoop[],
 ): Promise<JobResult> {
   const meter = new Meter();
@@ -133,10 +138,12 @@ export async function runLoops(
   const work = async (): Promise<JobResult> => {
     for (const loop of loops) await loop.open();
     for (const loop of loops) loop.start();
-    await seconds(job.warmUpSeconds);
+    const { writtenBytesMax, bytesMax } = job;
+    const written = (share: number) => writtenBytesMax !== undefined && meter.allBytes >= share * writtenBytesMax;
+    await secondsUnless(job.warmUpSeconds, () => written(WARM_UP_SHARE));
     meter.begin(job);
-    if (job.bytesMax === undefined) await seconds(job.seconds);
-    else while (meter.bytes < job.bytesMax) await seconds(0.005);
+    if (bytesMax === undefined) await secondsUnless(job.seconds, () => written(1));
+    else while (meter.bytes < bytesMax) await seconds(LOOK_SECONDS);
     const result = meter.end();
     for (const loop of loops) await loop.stop();
     return result();
@@ -150,4 +157,11 @@ export async function runLoops(
 
 export function seconds(count: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, count * 1000));
+}
+
+/** Waits, but no longer than until `isOver`. */
+export async function secondsUnless(count: number, isOver: () => boolean): Promise<void> {
+  for (const endMs = performance.now() + count * 1000; performance.now() < endMs && !isOver(); ) {
+    await seconds(LOOK_SECONDS);
+  }
 }

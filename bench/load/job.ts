@@ -29,6 +29,8 @@ export interface ProduceJob extends JobBase {
   readonly shape: BatchShape;
   /** Stops after this many batch bytes were acknowledged, whatever the time: for filling a topic. */
   readonly bytesMax?: number;
+  /** Ends early where so many batch bytes were acknowledged, a third of them at most while it warms up. */
+  readonly writtenBytesMax?: number;
 }
 
 /** The frames of a produce job, poured without waiting for replies: for the receive limit. */
@@ -36,6 +38,8 @@ export interface PourJob extends JobBase {
   readonly kind: 'pour';
   readonly connections: number;
   readonly shape: BatchShape;
+  /** Ends early where so many bytes were poured. */
+  readonly writtenBytesMax?: number;
 }
 
 /** Closed loop: each connection reads its share of the partitions from the start, again and again, one Fetch at a time. */

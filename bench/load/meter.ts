@@ -42,6 +42,8 @@ class StepClock {
 
 export class Meter {
   bytes = 0;
+  /** Those of the warm-up as well. */
+  allBytes = 0;
   records = 0;
   requests = 0;
   /** Whether what happens now counts. Jobs that know by themselves what counts need not ask. */

@@ -6,6 +6,7 @@ import { seconds } from './closed-loop.js';
 import type { JobResult } from './job.js';
 import { fillTopic, type LoadedTopics } from './loaded-topics.js';
 import { emptyPageCache } from './machine.js';
+import { withinPageCache } from './page-cache-room.js';
 import { descriptors } from './process-stat.js';
 import { runBlaster } from './run-blaster.js';
 import { takeReading } from './stalls.js';
@@ -74,7 +75,7 @@ async function runClients(
   const background = cell
     .background({ ...options, seconds: secondsPerRun + backgroundMarginSeconds })
     .map((job) => runBlaster(job));
-  const [result] = await Promise.all([runBlaster(cell.job(options)), ...background]);
+  const [result] = await Promise.all([runBlaster(withinPageCache(cell.job(options), cell)), ...background]);
   const open = cell.partitions >= manyPartitions ? descriptors(broker.pid) : null;
   return open === null ? result : { ...result, extra: { ...result.extra, descriptors: open } };
 }
