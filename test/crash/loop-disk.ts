@@ -23,6 +23,8 @@ const GOING_DOWN = { logFlush: 1, noLogFlush: 2 };
 const SHUTDOWN = `import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack("I", int(sys.argv[2])))`;
 
+const RELEASE_MS_MAX = 60_000;
+
 const mounted = new Set<LoopDisk>();
 process.on('exit', () => {
   for (const disk of mounted) disk.dispose();
@@ -31,6 +33,12 @@ process.on('exit', () => {
 function run([command, ...args]: readonly string[]): void {
   const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`);
+}
+
+function isAttached(image: string): boolean {
+  const { status, stdout, stderr } = spawnSync('losetup', ['--associated', image], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`losetup --associated ${image}: ${stderr.trim()}`);
+  return stdout.trim() !== '';
 }
 
 export class LoopDisk {
@@ -83,7 +91,19 @@ export class LoopDisk {
   /** Power is back: the file system recovers by its journal. Nobody may hold a file of it open. */
   restore(): void {
     run(['umount', join(this.#home, 'mounted')]);
+    this.#awaitRelease();
     this.#mount();
+  }
+
+  /**
+   * A process with a mount namespace of its own, begun while the disk was mounted here, keeps the file system alive until it
+   * ends; mounting the image would only bring the same one back, without power.
+   */
+  #awaitRelease(): void {
+    const image = join(this.#home, 'image');
+    for (const begunMs = performance.now(); isAttached(image); ) {
+      if (performance.now() - begunMs > RELEASE_MS_MAX) throw new Error(`${image} is still mounted somewhere else`);
+    }
   }
 
   /** Makes some files durable out of their turn, as the kernel does when it likes. */
