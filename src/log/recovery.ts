@@ -26,7 +26,7 @@ import { type RestoreParts, restoreProducers } from './producer-restore.js';
 import type { ProducerState } from './producer-state.js';
 import { type Segment, segmentFloor } from './segment.js';
 import { SegmentScan } from './segment-scan.js';
-import { writeIndexFiles } from './segment-search.js';
+import { putIndexesAway } from './segment-search.js';
 import { flushing, onDisk } from './storage-error.js';
 
 const PUT_ASIDE_SUFFIX = '.aside';
@@ -189,9 +189,7 @@ export class Recovery {
     }
     flushing(segment.path, () => files.fdatasync(fd));
     segment.holds(segment.writtenBytes);
-    if (next === undefined) return;
-    onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
-    segment.releaseIndexes();
+    if (next !== undefined) putIndexesAway(files, openFiles, segment);
   }
 
   /** Or so it seems: a batch may end in zeros as well. */

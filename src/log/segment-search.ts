@@ -16,7 +16,7 @@ import {
 } from './offset-index.js';
 import type { OpenFiles } from './open-files.js';
 import { indexedTimestampOf, type Segment } from './segment.js';
-import { onDisk } from './storage-error.js';
+import { onDisk, StorageError } from './storage-error.js';
 import { lastBefore, TIME_ENTRY_BYTES, type TimeEntries, TimeIndexFile } from './time-index.js';
 
 /** What an entry of an index has room for. */
@@ -350,9 +350,7 @@ export class SegmentSearch {
       this.rebuildIndexes(segment);
       return;
     }
-    if (isActive) return;
-    onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
-    segment.releaseIndexes();
+    if (!isActive) putIndexesAway(files, openFiles, segment);
   }
 }
 
@@ -363,6 +361,20 @@ function damagedAt(segment: Segment, offset: Offset): KafkaError {
 /** Built in memory from the batches themselves. */
 function isKnownWhole(segment: Segment): boolean {
   return segment.offsets !== null && !segment.indexesAreLoaded;
+}
+
+/**
+ * From memory into files, for a sealed segment. A full disk leaves them in memory, until they are built anew after some
+ * start: for want of room for what is only a cache no log must be kept from being read. @throws StorageError
+ */
+export function putIndexesAway(files: FileSystem, openFiles: OpenFiles, segment: Segment): void {
+  try {
+    onDisk('write the indexes of', segment.path, () => writeIndexFiles(files, openFiles, segment));
+  } catch (error) {
+    if (!(error instanceof StorageError && error.full)) throw error;
+    return;
+  }
+  segment.releaseIndexes();
 }
 
 /** Writes the indexes in memory to their files. Not durable by itself: what a cut of power leaves is checked when used. */

@@ -366,6 +366,30 @@ describe('a disk that fails', () => {
     }
   });
 
+  it('is read from the start although it has no room for an index', () => {
+    const files = new FakeFileSystem();
+    const config = { segmentBytesMax: 3000, indexIntervalBytes: 200 };
+    const log = openLog(files, { config });
+    for (let i = 0; i < 60; i++) append(log, { values: ['v'.repeat(80)], timestampMs: 1000 + i });
+    flush(files, log);
+    files.kill();
+    const indexes = files.paths().filter((path) => /\.(time)?index$/.test(path));
+    assert.ok(indexes.length >= 4);
+    for (const clean of [false, true]) {
+      for (const path of indexes) if (files.exists(path)) files.unlink(path);
+      files.before = (operation) => {
+        if (operation === 'writeAside') throw systemError('ENOSPC');
+      };
+      const full = openLog(files, { config, clean });
+      for (let look = 0; look < 2; look++) {
+        assert.equal(readAll(files, full, 500).records.length, 60);
+        assert.equal(full.offsetAtTime(1005, 60)?.offset, 5);
+      }
+      files.before = () => {};
+      assert.equal(readAll(files, openLog(files, { config }), 500).records.length, 60);
+    }
+  });
+
   it('may write short: the rest follows', () => {
     const files = new FakeFileSystem();
     const log = openLog(files);
