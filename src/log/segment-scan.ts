@@ -31,7 +31,8 @@ export interface ScanRange {
  * byte by byte. Where none comes, the rest is a tail: {@link validEnd} is where it begins.
  *
  * A batch's offset lies outside of its CRC, and a page may have been written where another belongs: a batch that leaves
- * offsets out, in front of others that have them, is not where it belongs. One such would hide all up to its offset.
+ * offsets out, in front of others that have them, is not where it belongs. One such would hide all up to its offset. Or it is
+ * the other one that has lost its offset: see `isMisplaced`.
  */
 export class SegmentScan {
   /** Position behind the last valid batch. */
@@ -92,7 +93,8 @@ export class SegmentScan {
       const belongs = leavesOut ? this.contradictedAt(position, size, 1) : -1;
       if (belongs >= 0) {
         this.suspectFrom = position;
-        this.endDamage(belongs);
+        if (this.isMisplaced(position, belongs)) this.endDamage(belongs);
+        else this.position = belongs + this.plausibleSizeAt(belongs, end);
       } else if (leavesOut && endsDense && position + size === end && position > 0) {
         this.position = end;
       } else {
@@ -155,6 +157,19 @@ export class SegmentScan {
       if (this.validSizeAt(candidate, end) > 0) return this.baseOffsetAt(candidate) < expected ? candidate : -1;
     }
     return -1;
+  }
+
+  /**
+   * Of two batches, of which the second goes back behind the first, whether the first is the one whose offset is wrong: it
+   * has its place in front of the other, or a third one says so, too. Where compaction has been neither may be so; then
+   * nobody can tell, and neither is believed: reads of both are refused, instead of stepping over the right one unsaid.
+   */
+  private isMisplaced(position: FilePosition, other: FilePosition): boolean {
+    const { end, endsDense = false } = this.range;
+    if (endsDense || this.nextOffset + this.deltaAt(position) + 1 === this.baseOffsetAt(other)) return true;
+    const behind = this.baseOffsetAt(position) + this.deltaAt(position) + 1;
+    const third = other + this.plausibleSizeAt(other, end);
+    return this.plausibleSizeAt(third, end) > 0 && this.baseOffsetAt(third) < behind;
   }
 
   private baseOffsetAt(position: FilePosition): Offset {
