@@ -61,8 +61,8 @@ export class SegmentSearch {
 
   /**
    * The same for a reader, of whom nothing at or behind `offsetLimit` may be had: where the batch leaves out the offset asked
-   * for, and no compaction was there, or reaches too far, or as far as into the batch behind it, all of the segment is checked,
-   * once. @throws KafkaError CORRUPT_MESSAGE
+   * for, and no compaction was there, or lies in front of the segment, or reaches too far, or as far as into the batch behind it,
+   * all of the segment is checked, once. @throws KafkaError CORRUPT_MESSAGE
    */
   findForReader(segment: Segment, offset: Offset, end: FilePosition, offsetLimit: Offset): boolean {
     const isThere = this.findBatch(segment, offset, end);
@@ -73,7 +73,8 @@ export class SegmentSearch {
     const { nextBaseOffset } = this.walk;
     const leavesOut = !this.parts.config.compacted && baseOffsetOf(bytes, at) > Math.max(offset, segment.baseOffset);
     const reachesTo = lastOffsetOf(bytes, at);
-    const isDoubtful = leavesOut || reachesTo >= offsetLimit || (nextBaseOffset >= 0 && nextBaseOffset <= reachesTo);
+    const isElsewhere = baseOffsetOf(bytes, at) < segment.baseOffset || reachesTo >= offsetLimit;
+    const isDoubtful = leavesOut || isElsewhere || (nextBaseOffset >= 0 && nextBaseOffset <= reachesTo);
     if (!isDoubtful || !this.examineOnce(segment)) return true;
     if (segment.damagedFor(offset) === undefined) return this.findBatch(segment, offset, end);
     throw damagedAt(segment, offset);

@@ -52,6 +52,11 @@ export interface Harm {
    * which the file ends between two batches now. Nobody can tell.
    */
   readonly unnoticed: readonly HeldBatch[];
+  /**
+   * Of a compacted log, in front of the last segment, which compaction leaves alone: the batch whose base offset does not fit
+   * to its neighbour's any more. Which of them is right, nobody can tell.
+   */
+  readonly doubtful: readonly HeldBatch[];
   /** Batches of which only the leader epoch is another one. */
   readonly epochOnly: readonly HeldBatch[];
   /** Where the log ends: the batches from here on may look like a write that nobody was told of. */
@@ -69,14 +74,17 @@ export function harmIn(folder: DataFolder, files: FakeFileSystem): Harm[] {
     const hit: HeldBatch[] = [];
     const epochOnly: HeldBatch[] = [];
     const unnoticed: HeldBatch[] = [];
+    const doubtful: HeldBatch[] = [];
     const lastPath = log.batches.at(-1)?.path;
     for (const [i, batch] of log.batches.entries()) {
       const content = contents.get(batch.path) as Buffer;
       const now = content.subarray(batch.position, batch.position + batch.bytes.length);
       if (now.equals(batch.bytes)) continue;
       const endsBefore = batch.path !== lastPath && content.length === batch.position;
-      if (log.spec.config.compacted && (endsBefore || isMoved(now, batch, log.batches[i - 1], log.batches[i + 1]))) {
-        unnoticed.push(batch);
+      if (log.spec.config.compacted) {
+        const [before, behind] = [log.batches[i - 1], log.batches[i + 1]];
+        if (endsBefore || isMoved(now, batch, before, behind)) unnoticed.push(batch);
+        else if (batch.path !== lastPath && contradicts(now, batch, before, behind)) doubtful.push(batch);
       }
       (now.length === batch.bytes.length && isSameButEpoch(now, batch.bytes) ? epochOnly : hit).push(batch);
     }
@@ -94,12 +102,28 @@ export function harmIn(folder: DataFolder, files: FakeFileSystem): Harm[] {
     while (isOpen(log.batches[hole - 1])) hole--;
     const asideFrom = log.batches[hole]?.baseOffset ?? Number.POSITIVE_INFINITY;
     const fresh = hit.filter((batch) => !log.wounds.includes(batch));
-    return { log, hit, fresh, unnoticed, epochOnly, end, asideFrom };
+    return { log, hit, fresh, unnoticed, doubtful, epochOnly, end, asideFrom };
   });
 }
 
+/** Its place in the log is another one, and of that one neighbour in its segment knows better. */
+function contradicts(
+  now: Buffer,
+  batch: HeldBatch,
+  before: HeldBatch | undefined,
+  behind: HeldBatch | undefined,
+): boolean {
+  if (!isSameButOffset(now, batch)) return false;
+  const isBelow = before?.path === batch.path && baseOffsetOf(now, 0) <= before.lastOffset;
+  return isBelow || (behind?.path === batch.path && lastOffsetOf(now, 0) >= behind.baseOffset);
+}
+
+function isSameButOffset(now: Buffer, { bytes }: HeldBatch): boolean {
+  return now.length >= bytes.length && now.subarray(8).equals(bytes.subarray(8));
+}
+
 function isMoved(now: Buffer, batch: HeldBatch, before: HeldBatch | undefined, behind: HeldBatch | undefined): boolean {
-  if (now.length < batch.bytes.length || !now.subarray(8).equals(batch.bytes.subarray(8))) return false;
+  if (!isSameButOffset(now, batch)) return false;
   const segmentBase = Number.parseInt(batch.path.slice(batch.path.lastIndexOf('/') + 1), 10);
   const least = before?.path === batch.path ? before.lastOffset + 1 : segmentBase;
   return baseOffsetOf(now, 0) >= least && behind !== undefined && lastOffsetOf(now, 0) < behind.baseOffset;
@@ -123,6 +147,15 @@ export interface Examined {
 export async function examine(folder: DataFolder, damaged: FakeFileSystem): Promise<Examined> {
   const harm = harmIn(folder, damaged);
   if (harm.some(({ unnoticed }) => unnoticed.length > 0)) {
+    openFolder(damaged.snapshot()).stop();
+    return { served: 0, refusal: null };
+  }
+  const inDoubt = harm.filter(({ doubtful }) => doubtful.length > 0);
+  if (inDoubt.length > 0) {
+    const inspections = inspectAll(damaged.snapshot());
+    for (const { log } of inDoubt) {
+      assert.notEqual(inspections.get(log.name)?.lost.length, 0, `verify finds nothing wrong with ${log.name}`);
+    }
     openFolder(damaged.snapshot()).stop();
     return { served: 0, refusal: null };
   }
