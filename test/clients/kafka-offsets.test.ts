@@ -53,11 +53,13 @@ function logIn(folder: string): PartitionInternalLog {
     .filter((name) => name.endsWith('.log'))
     .sort();
   const bytes = Buffer.concat(segments.map((name) => readFileSync(join(folder, name))));
+  const slice = { path: join(folder, segments[0]), position: 0, length: bytes.length };
   const batches = [...iterateBatches(bytes)];
   const ends = batches.map((batch) => lastOffsetOf(batch, 0) + 1);
   const partitions = {
     watermarks: () => ({ logStartOffset: 0, highWatermark: ends.at(-1) ?? 0 }),
-    read: () => ({ error: 'NONE', records: { byteLength: bytes.length, slices: [] } }),
+    read: () => ({ error: 'NONE', records: { byteLength: bytes.length, slices: [slice] } }),
+    examine: async () => [],
   };
   return new PartitionInternalLog({
     partitions: partitions as unknown as InternalLogParts['partitions'],
