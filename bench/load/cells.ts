@@ -348,7 +348,17 @@ function deletionCell(segments: number, set: CellSet): DeletionCell {
 
 const paced = blobs(1_100, 1);
 
+// Those come first that feel what others leave behind: topics of the cells in front, large ones and thousands of partitions, go
+// bit by bit while the next is measured. Reading what is loaded warms a broker up.
 export const cells: readonly Cell[] = [
+  fetchCell('fetch-1m-1', 'catch-up fetch, 1 MiB requests, 1 connection', 'full', 1, MiB),
+  fetchCell('fetch-1m-4', 'catch-up fetch, 1 MiB requests, 4 connections', 'quick', 4, MiB),
+  fetchCell('fetch-10m-1', 'catch-up fetch, 10 MiB requests, 1 connection', 'named', 1, 10 * MiB),
+  fetchCell('fetch-10m-4', 'catch-up fetch, 10 MiB requests, 4 connections', 'full', 4, 10 * MiB),
+  endToEndCell('e2e-10mb', '10 MB/s in 16 KiB batches', 'quick', 'never', lines(16 * KiB), 640),
+  endToEndCell('e2e-1k', '1,000 x 1.1 KB per second', 'quick', 'never', paced, 1000),
+  endToEndCell('e2e-250mb', '250 MB/s in 64 KiB batches', 'named', 'never', lines(64 * KiB), 4000),
+  endToEndCell('e2e-1k-flush', 'on disk first, 1,000 x 1.1 KB per second', 'full', 'ack', paced, 1000),
   produceCell('produce-64k', 'produce 64 KiB batches', { set: 'quick', shape: lines(64 * KiB) }),
   produceCell('produce-16k', 'produce 16 KiB batches', { set: 'quick', shape: lines(16 * KiB) }),
   produceCell('produce-single', 'produce single 100 B records', {
@@ -369,24 +379,6 @@ export const cells: readonly Cell[] = [
   produceCell('record-10k', 'produce 10 KB records, 6 a batch', { set: 'named', shape: blobs(10_000, 6) }),
   produceCell('record-100k', 'produce single 100 KB records', { set: 'named', shape: blobs(100_000, 1) }),
   produceCell('record-1m', 'produce single 1 MB records', { set: 'named', shape: blobs(1_000_000, 1) }),
-  produceCell('partitions-1', '1 partition from the first touch on, 64 KiB batches', {
-    set: 'named',
-    shape: lines(64 * KiB),
-    partitions: 1,
-    fromFirstTouch: true,
-  }),
-  ...[16, 256, 4096].map((partitions) =>
-    produceCell(
-      `partitions-${partitions}`,
-      `${partitions.toLocaleString('en-US')} partitions from the first touch on, 16 KiB batches`,
-      {
-        set: partitions === 4096 ? 'quick' : 'named',
-        shape: lines(16 * KiB),
-        partitions,
-        fromFirstTouch: true,
-      },
-    ),
-  ),
   ...(['gzip', 'snappy', 'lz4', 'zstd'] as const).map((compression) =>
     produceCell(`compression-${compression}`, `produce 64 KiB batches of ${compression}`, {
       set: 'named',
@@ -425,10 +417,6 @@ export const cells: readonly Cell[] = [
     ...[2, 50, 200].map((members) => rebalanceCell(protocol, members, 16)),
     ...[50, 200].map((members) => rebalanceCell(protocol, members, 256)),
   ]),
-  fetchCell('fetch-1m-1', 'catch-up fetch, 1 MiB requests, 1 connection', 'full', 1, MiB),
-  fetchCell('fetch-1m-4', 'catch-up fetch, 1 MiB requests, 4 connections', 'quick', 4, MiB),
-  fetchCell('fetch-10m-1', 'catch-up fetch, 10 MiB requests, 1 connection', 'named', 1, 10 * MiB),
-  fetchCell('fetch-10m-4', 'catch-up fetch, 10 MiB requests, 4 connections', 'full', 4, 10 * MiB),
   {
     ...plain,
     name: 'cold-read',
@@ -451,16 +439,30 @@ export const cells: readonly Cell[] = [
   fanOutCell(3, 'named'),
   fanOutCell(10, 'quick'),
   fanOutCell(50, 'named'),
-  endToEndCell('e2e-10mb', '10 MB/s in 16 KiB batches', 'quick', 'never', lines(16 * KiB), 640),
-  endToEndCell('e2e-1k', '1,000 x 1.1 KB per second', 'quick', 'never', paced, 1000),
-  endToEndCell('e2e-250mb', '250 MB/s in 64 KiB batches', 'named', 'never', lines(64 * KiB), 4000),
-  endToEndCell('e2e-1k-flush', 'on disk first, 1,000 x 1.1 KB per second', 'full', 'ack', paced, 1000),
   mixedCell('mixed-alone', 'by nobody else', false),
   mixedCell('mixed', 'beside two more tail readers and one that reads old data from the disk', true),
   connectionsCell(10, 'named'),
   connectionsCell(100, 'named'),
   connectionsCell(1000, 'full'),
   connectionsCell(5000, 'named'),
+  produceCell('partitions-1', '1 partition from the first touch on, 64 KiB batches', {
+    set: 'named',
+    shape: lines(64 * KiB),
+    partitions: 1,
+    fromFirstTouch: true,
+  }),
+  ...[16, 256, 4096].map((partitions) =>
+    produceCell(
+      `partitions-${partitions}`,
+      `${partitions.toLocaleString('en-US')} partitions from the first touch on, 16 KiB batches`,
+      {
+        set: partitions === 4096 ? 'quick' : 'named',
+        shape: lines(16 * KiB),
+        partitions,
+        fromFirstTouch: true,
+      },
+    ),
+  ),
   {
     kind: 'start',
     name: 'start',
