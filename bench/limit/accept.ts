@@ -1,5 +1,6 @@
 /** Accepts connections whose bytes land in buffers of our choosing. Runs in each limit program. */
 import { createServer, Socket, type SocketConstructorOpts } from 'node:net';
+import { loadKernel } from '../load/kernel.js';
 
 export interface Landing {
   /** Called before each read: where the bytes shall go. */
@@ -17,11 +18,14 @@ interface HandleHolder {
  * land, so each accepted handle is wrapped again in a socket that may.
  */
 export function accept(onConnection: (adopt: (landing: Landing) => Socket, fd: number) => void): void {
+  const kernel = loadKernel();
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => {
     const holder = accepted as unknown as HandleHolder;
     const handle = holder._handle;
     if (handle === null) return;
     holder._handle = null;
+    // As the broker does on the way to its own machine.
+    kernel?.setUnpaced(handle.fd);
     onConnection(({ next, landed }) => {
       const options = { handle, allowHalfOpen: true, onread: { buffer: next, callback: landed } };
       const socket = new Socket(options as unknown as SocketConstructorOpts);

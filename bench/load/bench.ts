@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apacheKafka } from '../peers/kafka.js';
 import { runKafkaTools } from '../peers/kafka-tools.js';
-import { Admin } from './admin.js';
 import { describeVerdict, judge, readBaseline, writeBaseline } from './baseline.js';
 import { type Contender, type FreshBroker, runningPeer } from './broker.js';
 import type { Cell } from './cell.js';
@@ -16,33 +15,22 @@ import { machine } from './machine.js';
 import type { Options } from './options.js';
 import { asItComes, copyPath, millrace } from './product.js';
 import { markdown, type Report, type ToolRun, text, toolText } from './report.js';
-import { runBlaster } from './run-blaster.js';
 import { sustained, sustainedSettings } from './sustained.js';
+import { warmUp } from './warm-up.js';
 
 /** What `--compaction` compacts where it is not told. */
 const KEYS = 5_000_000;
 
+/** What is compiled while it runs is quicker later: Node's broker is warm after this, a JVM takes `--warm-up`. */
+const WARM_UP_SECONDS = 8;
+
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
-/** Drives the code paths that will be measured, so that the JVM has compiled them. */
-async function warmUpKafka(broker: FreshBroker, warmUpSeconds: number): Promise<void> {
-  say(`warming Apache Kafka up for ${warmUpSeconds} s`);
-  const topic = 'warm-up';
-  const admin = await Admin.open(broker.host, broker.port);
-  await admin.createTopic(topic, 16, []);
-  const { host, port, pid } = broker;
-  const base = { host, port, topic, partitions: 16, serverPid: pid, warmUpSeconds: 0, seconds: warmUpSeconds / 3 };
-  const produce = { ...base, kind: 'produce', acks: 1, connections: 4, inFlight: 4 } as const;
-  await runBlaster({ ...produce, shape: { kind: 'log-lines', batchBytes: 64 * 1024 } });
-  await runBlaster({
-    ...produce,
-    connections: 16,
-    inFlight: 5,
-    shape: { kind: 'blobs', recordBytes: 100, records: 1 },
-  });
-  await runBlaster({ ...base, kind: 'fetch', connections: 4, fetchBytes: 1024 * 1024 });
-  await admin.deleteTopic(topic);
-  admin.close();
+function warmUpFor(seconds: number, name: string): (broker: FreshBroker) => Promise<void> {
+  return (broker) => {
+    say(`warming ${name} up for ${seconds} s`);
+    return warmUp(broker, seconds);
+  };
 }
 
 function contendersOf(options: Options, directory: string): Contender[] {
@@ -55,13 +43,14 @@ function contendersOf(options: Options, directory: string): Contender[] {
     const overrides = [...Object.entries(settings).map(([key, value]) => `${key}=${value}`), ...options.override];
     const single = options.quick || options.sustained !== undefined || options.compaction !== undefined;
     const variants = single ? [asItComes] : [asItComes, copyPath];
-    for (const variant of variants) contenders.push(millrace(variant, directory, overrides));
+    const warm = warmUpFor(WARM_UP_SECONDS, asItComes.name);
+    for (const variant of variants) contenders.push(millrace(variant, directory, overrides, warm));
   }
   if (options.peer !== undefined) {
     contenders.push(runningPeer(options.peer.host, options.peer.port, options.peerPid ?? null));
   }
   if (options.peerKafka) {
-    contenders.push(apacheKafka(directory, settings, (broker) => warmUpKafka(broker, options.warmUp)));
+    contenders.push(apacheKafka(directory, settings, warmUpFor(options.warmUp, 'Apache Kafka')));
   }
   return contenders;
 }

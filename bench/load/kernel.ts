@@ -5,6 +5,8 @@ export interface Kernel {
   /** Bytes moved, or -1: the socket is full (or gone, which its own error event tells). */
   sendfile(socketFd: number, fileFd: number, position: number, length: number): number;
   setSendBuffer(socketFd: number, bytes: number): void;
+  /** What the socket sends is not paced, whatever congestion control the machine is set to. */
+  setUnpaced(socketFd: number): void;
   syncfs(fd: number): number;
   /** The calling thread's timed waits end when they are due, and not up to 50 us later, as the kernel would have it. */
   endWaitsInTime(): void;
@@ -14,6 +16,8 @@ const PR_SET_TIMERSLACK = 29;
 
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
+const IPPROTO_TCP = 6;
+const TCP_CONGESTION = 13;
 
 /** Null where this is not Linux or koffi is not installed. */
 export function loadKernel(): Kernel | null {
@@ -41,6 +45,11 @@ export function loadKernel(): Kernel | null {
     setSendBuffer(socketFd, bytes) {
       if (setsockopt(socketFd, SOL_SOCKET, SO_SNDBUF, new Int32Array([bytes]), 4) !== 0) {
         throw new Error(`setsockopt(SO_SNDBUF) failed on descriptor ${socketFd}`);
+      }
+    },
+    setUnpaced(socketFd) {
+      if (setsockopt(socketFd, IPPROTO_TCP, TCP_CONGESTION, Buffer.from('reno'), 4) !== 0) {
+        throw new Error(`setsockopt(TCP_CONGESTION) failed on descriptor ${socketFd}`);
       }
     },
     syncfs: (fd) => syncfs(fd) as number,

@@ -71,7 +71,12 @@ export function readOptions(args: readonly string[]): Options {
     .option('--peer <host:port>', 'also measure the broker that runs there', address)
     .option('--peer-pid <pid>', "that broker's process on this machine, for its CPU time and memory", positive)
     .option('--peer-kafka', 'also measure Apache Kafka 4.3.1, started from its jars (needs Java)')
-    .option('--warm-up <s>', 'seconds of load that Apache Kafka gets before anything is measured', positive, 60)
+    .option(
+      '--warm-up <s>',
+      'seconds of load that Apache Kafka gets before anything is measured; Millrace has 8',
+      positive,
+      60,
+    )
     .option('--kafka-tools', "also run Apache Kafka's own performance tools against each broker (needs Java)")
     .option('--sustained [minutes]', 'instead of the cells: one pace for 30 minutes, judged minute by minute', positive)
     .option('--compaction [keys]', 'instead of the cells: producing while 5 million keys are compacted', positive)

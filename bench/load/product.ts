@@ -41,8 +41,13 @@ class WatchedMillrace extends BrokerProcess implements WatchedBroker {
   }
 }
 
-/** `directory` is where the data folders go; they are removed at the end. */
-export function millrace(variant: Variant, directory: string, extraOverrides: readonly string[]): Contender {
+/** `directory` is where the data folders go; they are removed at the end. `warmUp` is run once against each long-lived broker. */
+export function millrace(
+  variant: Variant,
+  directory: string,
+  extraOverrides: readonly string[],
+  warmUp: (broker: FreshBroker) => Promise<void>,
+): Contender {
   const all: FreshBroker[] = [];
   const serving = new Map<FlushPolicy, Promise<FreshBroker>>();
 
@@ -73,6 +78,7 @@ export function millrace(variant: Variant, directory: string, extraOverrides: re
         broker = launch(flush).then(async (given) => {
           const fresh = keep(new BrokerProcess(given));
           (await openWhenUp(fresh.host, fresh.port, () => fresh.check())).close();
+          await warmUp(fresh);
           return fresh;
         });
         serving.set(flush, broker);

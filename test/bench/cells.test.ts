@@ -7,8 +7,8 @@ import { estimatedMinutes } from '../../bench/load/estimate.js';
 import { readOptions } from '../../bench/load/options.js';
 import { asItComes, copyPath, millrace } from '../../bench/load/product.js';
 
-const ours = millrace(asItComes, '', []);
-const copying = millrace(copyPath, '', []);
+const ours = millrace(asItComes, '', [], async () => {});
+const copying = millrace(copyPath, '', [], async () => {});
 
 test('no two cells share a name', () => {
   assert.equal(new Set(cells.map(({ name }) => name)).size, cells.length);
