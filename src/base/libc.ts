@@ -18,6 +18,8 @@ export interface Available {
 const ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64'];
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
+const IPPROTO_TCP = 6;
+const TCP_CONGESTION = 13;
 const POSIX_FADV_WILLNEED = 3;
 const POSIX_FADV_DONTNEED = 4;
 const MSG_DONTWAIT = 0x40;
@@ -193,6 +195,16 @@ export function setSendBuffer(fd: number, bytes: number): number {
   if (!call) throw new Error(libc().missing);
   intScratch[0] = bytes;
   return result(call(fd, SOL_SOCKET, SO_SNDBUF, intScratch, 4));
+}
+
+/**
+ * Sets TCP_CONGESTION, the congestion control of what this socket sends; of a socket that listens also for all that it
+ * accepts. `reno` is there on every Linux, and nobody needs a right for it. Answers 0 or the negative errno.
+ */
+export function setCongestionControl(fd: number, name: 'reno'): number {
+  const call = libc().setsockopt;
+  if (!call) throw new Error(libc().missing);
+  return result(call(fd, IPPROTO_TCP, TCP_CONGESTION, Buffer.from(name), name.length));
 }
 
 /**

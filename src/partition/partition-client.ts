@@ -378,18 +378,19 @@ export class PartitionClient implements Partitions {
       entry.damagedRanges = row.damagedRanges;
       entry.forgetPlaces();
     }
-    const place = row.damagedRanges > 0 ? null : entry.placeOf(offset);
-    if (place !== null && place.segmentBase === row.segmentBase) {
-      const length = row.position - place.position;
-      if (length > 0 && length <= maxBytes) {
-        const slice = { path: segmentPath(entry.directory, place.segmentBase), position: place.position, length };
-        entry.rememberPlace(row.highWatermark, row.segmentBase, row.position);
-        return { error: 'NONE', records: { byteLength: length, slices: [slice] } };
-      }
+    const place = entry.tailFrom(offset, maxBytes, row);
+    if (place !== null) {
+      const { segmentBase, position } = place;
+      const length = row.position - position;
+      entry.rememberPlace(row.highWatermark, row.segmentBase, row.position);
+      const slice = { path: segmentPath(entry.directory, segmentBase), position, length };
+      return { error: 'NONE', records: { byteLength: length, slices: [slice] } };
     }
     const run = entry.runAt(offset, maxBytes);
     if (run === null) return null;
-    if (run.nextOffset !== null) this.locateAhead(entry, run.nextOffset, maxBytes);
+    if (run.thenFrom !== null && entry.tailFrom(run.thenFrom, maxBytes, row) === null) {
+      this.locateAhead(entry, run.thenFrom, maxBytes);
+    }
     return { error: 'NONE', records: run.records };
   }
 
@@ -448,7 +449,7 @@ export class PartitionClient implements Partitions {
     await this.warm(run.slices);
     // Who waited for it may have been answered without.
     if (this.takesLong(sought) && entry.timesForgotten === timesForgotten) {
-      entry.rememberRun({ offset, maxBytes, records, nextOffset: run.next?.offset ?? null });
+      entry.rememberRun({ offset, maxBytes, records, thenFrom: run.next?.offset ?? null });
     }
     return { error: 'NONE', records };
   }
@@ -480,15 +481,17 @@ export class PartitionClient implements Partitions {
     const { timesForgotten } = entry;
     const locate = async (): Promise<void> => {
       const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, true);
-      for (const run of reply.runs ?? []) {
-        if (run.next === null || entry.timesForgotten !== timesForgotten) continue;
-        entry.rememberRun({
-          offset: run.offset,
-          maxBytes,
-          records: recordsOf(run.slices),
-          nextOffset: run.next.offset,
-        });
-        await this.warm(run.slices);
+      const { runs = [] } = reply;
+      const behind = runs.at(-1)?.next ?? null;
+      if (behind !== null && entry.timesForgotten === timesForgotten) {
+        entry.rememberPlace(behind.offset, behind.segmentBase, behind.position);
+      }
+      for (let at = 0; at < runs.length && entry.timesForgotten === timesForgotten; at++) {
+        const { offset: start, slices } = runs[at];
+        // Half of them are left then: the next ones are there before they are wanted.
+        const thenFrom = at >= runs.length >> 1 && behind !== null ? behind.offset : null;
+        entry.rememberRun({ offset: start, maxBytes, records: recordsOf(slices), thenFrom });
+        await this.warm(slices);
       }
       entry.locating = null;
     };

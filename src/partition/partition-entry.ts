@@ -7,6 +7,7 @@ import type { LogDirectory } from '../log/log-directories.js';
 import type { RefusedBatches } from '../record/refused-batches.js';
 import type { OpenRequest } from '../ring/commands.js';
 import type { ShardReply } from '../ring/completions.js';
+import type { WatermarkRow } from '../ring/watermarks.js';
 import type { PartitionHandle, PartitionState, ReadResult, Traffic } from './partitions.js';
 
 const PLACES_MAX = 8;
@@ -24,8 +25,8 @@ export interface Run {
   readonly offset: Offset;
   readonly maxBytes: number;
   readonly records: FileRecords;
-  /** null where it ended at the high watermark. */
-  readonly nextOffset: Offset | null;
+  /** Behind the runs that were located with this one, to be located once this one is fetched; null while others are left. */
+  readonly thenFrom: Offset | null;
 }
 
 /** What the shard looks for as readers wait for it: all that want the same share it. */
@@ -98,8 +99,14 @@ export class PartitionEntry implements PartitionHandle {
     return this.spec.directory;
   }
 
-  placeOf(offset: Offset): Place | null {
-    for (const place of this.places) if (place.offset === offset) return place;
+  /** Where `offset` begins, if from there to the high watermark there are bytes of one segment, no more than `maxBytes`, and sound. */
+  tailFrom(offset: Offset, maxBytes: number, row: WatermarkRow): Readonly<Place> | null {
+    if (row.damagedRanges > 0) return null;
+    for (const place of this.places) {
+      if (place.offset !== offset || place.segmentBase !== row.segmentBase) continue;
+      const length = row.position - place.position;
+      return length > 0 && length <= maxBytes ? place : null;
+    }
     return null;
   }
 

@@ -173,6 +173,8 @@ export class RingConsumer extends RingEnd {
 
   /** Sleeps until the producer commits or `timeoutMs` passes. Blocks: for shards, never for the main thread. */
   wait(timeoutMs: number): void {
+    // Looking on for 20, 50 or 100 us before it sleeps, yielding the processor between looks, gave 4 to 10 % with 16 KiB batches and
+    // single records, nothing with 64 KiB, and took 5 to 12 % of a core more at a thousand records a second: not kept.
     if (!this.announceSleep()) return;
     Atomics.wait(this.words, PARKED_WORD, 1, timeoutMs);
     Atomics.store(this.words, PARKED_WORD, 0);

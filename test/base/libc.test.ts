@@ -55,6 +55,8 @@ test('send and sendfile move bytes to a socket, and answer 0 at the end and an e
   assert.equal(libc.send(fd, Buffer.from('x'), 1), -88); // ENOTSOCK
   assert.equal(libc.setSendBuffer(socketFd, 102_400), 0);
   assert.equal(libc.setSendBuffer(fd, 102_400), -88); // ENOTSOCK
+  assert.equal(libc.setCongestionControl(socketFd, 'reno'), 0);
+  assert.equal(libc.setCongestionControl(fd, 'reno'), -88); // ENOTSOCK
   socket.end();
   const received: Buffer[] = [];
   for await (const chunk of client) received.push(chunk as Buffer);

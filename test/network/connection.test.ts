@@ -1,7 +1,9 @@
 /** Connections: requests cut wherever reads end, replies in the order of the requests, bounds that hold, closing for a reason. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { available, missing } from '../../src/base/libc.js';
 import type { Reply } from '../../src/network/dispatch.js';
 import { fc } from '../property.js';
 import { echo, frame, TestNode, turns } from './node.js';
@@ -12,6 +14,18 @@ test('pipelined requests are answered in order', async () => {
     const sent = Array.from({ length: 1000 }, (_, i) => frame(`request ${i}`));
     client.socket.write(Buffer.concat(sent));
     for (let i = 0; i < sent.length; i++) assert.equal((await client.frame())?.toString(), `request ${i}`);
+  });
+});
+
+test('what is sent to an address of this machine is not paced, whatever the machine is set to', async (t) => {
+  if (!available.setsockopt) return t.skip(missing());
+  await TestNode.run(echo, {}, async (node) => {
+    const client = await node.client();
+    client.socket.write(frame('hello'));
+    await client.frame();
+    const { stdout } = spawnSync('ss', ['-tinH', `dport = :${client.socket.localPort}`], { encoding: 'utf8' });
+    if (!stdout) return t.skip('ss, which tells what a socket is set to, is not there');
+    assert.match(stdout, /\breno\b/);
   });
 });
 

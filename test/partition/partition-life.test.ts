@@ -213,6 +213,24 @@ test('where records lay is forgotten with the log, even if it was heard in the s
   assert.notEqual(second.records?.slices[0].position, 0, 'read anew');
 });
 
+test('who goes through a log waits for its shard once, at the beginning', async (t) => {
+  const { client, open, append } = start(t);
+  const handle = await open();
+  const batches = 50;
+  for (let n = 0; n < batches; n++) await append(handle, batch());
+  let waits = 0;
+  for (let offset = 0; offset < batches; offset++) {
+    const answer = client.read(handle, offset, batch().length);
+    if (answer instanceof Promise) waits++;
+    const { records } = await answer;
+    assert.equal(records?.byteLength, batch().length);
+    assert.equal(records.slices[0].position, offset * batch().length);
+    // What was asked for ahead has come by then: rings keep the order.
+    await client.survey();
+  }
+  assert.equal(waits, 1);
+});
+
 test('what a shard takes long to find is asked for once, told when found, and there for who comes again', async (t) => {
   const clock = new FakeClock();
   const { client, open, append } = start(t, { entry: new URL('./late-shard.js', import.meta.url), clock });
