@@ -1,6 +1,7 @@
 /** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { available, fadviseWillNeed } from '../base/libc.js';
 import { CLAIM_MARK_FILE } from './data-directory.js';
 import { type DirectoryProgress, writeProgress } from './directory-progress.js';
 import { nodeFileSystem } from './file-system.js';
@@ -32,6 +33,8 @@ export function runSideJob(job: SideJob): void {
   try {
     let position = job.position;
     const end = job.position + job.length;
+    // The kernel asks the disk for all of it at once, where reading on would have it wait for each piece.
+    if (available.fadvise) fadviseWillNeed(fd, job.position, job.length);
     while (position < end) {
       const bytes = readSync(fd, scratch, 0, Math.min(scratch.length, end - position), position);
       if (bytes === 0) return;

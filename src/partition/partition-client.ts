@@ -21,7 +21,7 @@ import { Checkpoints } from './checkpoints.js';
 import { Compactor } from './compactor.js';
 import { DiskBudgets } from './disk-budgets.js';
 import { isBelow, LingeringFiles } from './lingering-files.js';
-import { PartitionEntry, type Sought } from './partition-entry.js';
+import { type Locating, PartitionEntry, type Sought } from './partition-entry.js';
 import {
   type AppendResult,
   type DiskStanding,
@@ -419,7 +419,7 @@ export class PartitionClient implements Partitions {
     const { offset, maxBytes } = sought;
     const { locating } = entry;
     try {
-      if (locating?.offset === offset && locating.maxBytes === maxBytes) {
+      if (locating !== null && isAmong(locating, offset, maxBytes)) {
         await locating.done;
         const run = entry.runAt(offset, maxBytes);
         if (run !== null) return { error: 'NONE', records: run.records };
@@ -478,24 +478,32 @@ export class PartitionClient implements Partitions {
   /** A reader who goes through the log will come back for what follows: it is located, and read into memory, meanwhile. */
   private locateAhead(entry: PartitionEntry, offset: Offset, maxBytes: number): void {
     if (entry.state !== 'online' || entry.locating !== null || entry.runAt(offset, maxBytes) !== null) return;
-    const { timesForgotten } = entry;
-    const locate = async (): Promise<void> => {
-      const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, true);
-      const { runs = [] } = reply;
-      const behind = runs.at(-1)?.next ?? null;
-      if (behind !== null && entry.timesForgotten === timesForgotten) {
-        entry.rememberPlace(behind.offset, behind.segmentBase, behind.position);
-      }
-      for (let at = 0; at < runs.length && entry.timesForgotten === timesForgotten; at++) {
-        const { offset: start, slices } = runs[at];
-        // Half of them are left then: the next ones are there before they are wanted.
-        const thenFrom = at >= runs.length >> 1 && behind !== null ? behind.offset : null;
-        entry.rememberRun({ offset: start, maxBytes, records: recordsOf(slices), thenFrom });
-        await this.warm(slices);
-      }
+    const locating: Locating = { offset, maxBytes, upTo: offset, done: Promise.resolve() };
+    locating.done = this.findAhead(entry, locating).finally(() => {
       entry.locating = null;
-    };
-    entry.locating = { offset, maxBytes, done: locate() };
+    });
+    entry.locating = locating;
+  }
+
+  private async findAhead(entry: PartitionEntry, locating: Locating): Promise<void> {
+    const { timesForgotten } = entry;
+    const { offset, maxBytes } = locating;
+    const { runs = [] } = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, true);
+    const behind = runs.at(-1)?.next ?? null;
+    if (behind === null || entry.timesForgotten !== timesForgotten) return;
+    locating.upTo = behind.offset;
+    entry.rememberPlace(behind.offset, behind.segmentBase, behind.position);
+    const half = (runs.length + 1) >> 1;
+    let at = 0;
+    for (const part of [runs.slice(0, half), runs.slice(half)]) {
+      await this.warm(part.flatMap(({ slices }) => slices));
+      if (entry.timesForgotten !== timesForgotten) return;
+      for (const { offset: from, slices } of part) {
+        // Half of them are left then: the next ones are there before they are wanted.
+        const thenFrom = at++ >= runs.length >> 1 ? behind.offset : null;
+        entry.rememberRun({ offset: from, maxBytes, records: recordsOf(slices), thenFrom });
+      }
+    }
   }
 
   /** Off the shard's thread: a gigabyte of dirty pages would hold up its appends for seconds. */
@@ -504,21 +512,36 @@ export class PartitionClient implements Partitions {
     if (outcome !== null) await this.ask(entry, { kind: 'sealedFlushed', segmentBase, ...outcome });
   }
 
-  /** Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first. */
+  /**
+   * Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first, what lies
+   * side by side in one go.
+   */
   private async warm(slices: readonly FileSlice[]): Promise<void> {
-    const { segmentFiles, sideJobs } = this.options;
+    const { sideJobs } = this.options;
+    let cold: { path: string; position: number; length: number } | null = null;
     for (const slice of slices) {
+      if (this.isInMemory(slice)) continue;
       const { path, position, length } = slice;
-      let cached: boolean;
-      try {
-        const fd = segmentFiles.acquire(slice);
-        cached = isCached(fd, position, length);
-        segmentFiles.release(slice, fd);
-      } catch {
-        // It cannot be opened: the reply that is to carry it will find that out and say so.
-        return;
+      if (cold !== null && cold.path === path && cold.position + cold.length === position) {
+        cold.length += length;
+        continue;
       }
-      if (!cached) await sideJobs.readAhead(path, position, length);
+      if (cold !== null) await sideJobs.readAhead(cold.path, cold.position, cold.length);
+      cold = { path, position, length };
+    }
+    if (cold !== null) await sideJobs.readAhead(cold.path, cold.position, cold.length);
+  }
+
+  /** True as well of what cannot be opened: the reply that is to carry it will find that out and say so. */
+  private isInMemory(slice: FileSlice): boolean {
+    const { segmentFiles } = this.options;
+    try {
+      const fd = segmentFiles.acquire(slice);
+      const cached = isCached(fd, slice.position, slice.length);
+      segmentFiles.release(slice, fd);
+      return cached;
+    } catch {
+      return true;
     }
   }
 
@@ -669,6 +692,11 @@ function recordsOf(slices: readonly FileSlice[]): FileRecords {
   let byteLength = 0;
   for (const slice of slices) byteLength += slice.length;
   return { byteLength, slices };
+}
+
+function isAmong(locating: Locating, offset: Offset, maxBytes: number): boolean {
+  if (locating.maxBytes !== maxBytes) return false;
+  return offset === locating.offset || (offset > locating.offset && offset < locating.upTo);
 }
 
 function unavailable(entry: PartitionEntry): ErrorName {

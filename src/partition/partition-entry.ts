@@ -38,6 +38,15 @@ export interface Sought {
   result: Promise<ReadResult>;
 }
 
+/** The runs that are being located, and read into memory, for who will come. */
+export interface Locating {
+  readonly offset: Offset;
+  readonly maxBytes: number;
+  /** The offset behind them; that of the first one while the shard has not answered. */
+  upTo: Offset;
+  done: Promise<void>;
+}
+
 export class PartitionEntry implements PartitionHandle {
   state: PartitionState = 'opening';
   /** Its folder has another name, and its slot is free. */
@@ -65,8 +74,7 @@ export class PartitionEntry implements PartitionHandle {
   timesForgotten = 0;
   /** In the order in which the shard was asked. */
   readonly sought: Sought[] = [];
-  /** The runs that are being located now. */
-  locating: { readonly offset: Offset; readonly maxBytes: number; readonly done: Promise<void> } | null = null;
+  locating: Locating | null = null;
 
   constructor(
     readonly shard: number,
