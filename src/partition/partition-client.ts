@@ -2,10 +2,7 @@
 
 import type { Clock } from '../base/clock.js';
 import type { Congestion } from '../base/congestion.js';
-import type { ErrorName } from '../base/error-code.js';
-import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { KafkaError } from '../base/kafka-error.js';
-import { isCached } from '../base/libc.js';
 import type { Logger } from '../base/logger.js';
 import { type DamagedRange, NEVER_SCRUBBED, type ScrubProgress } from '../base/segment-check.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
@@ -21,26 +18,25 @@ import { Checkpoints } from './checkpoints.js';
 import { Compactor } from './compactor.js';
 import { DiskBudgets } from './disk-budgets.js';
 import { isBelow, LingeringFiles } from './lingering-files.js';
-import { type Locating, PartitionEntry, type Sought } from './partition-entry.js';
-import {
-  type AppendResult,
-  type DiskStanding,
-  type EpochEnd,
-  type LogDirectoryState,
-  type OffsetAtTime,
-  PATIENCE_MS,
-  type PartitionHandle,
-  type PartitionSpec,
-  type Partitions,
-  type ReadResult,
-  type RecordsResult,
-  type Watermarks,
+import { PartitionEntry } from './partition-entry.js';
+import { PartitionReader } from './partition-reader.js';
+import type {
+  AppendResult,
+  DiskStanding,
+  EpochEnd,
+  LogDirectoryState,
+  OffsetAtTime,
+  PartitionHandle,
+  PartitionSpec,
+  Partitions,
+  ReadResult,
+  RecordsResult,
+  Watermarks,
 } from './partitions.js';
 import { placeOn } from './placement.js';
 import { Preparations } from './preparations.js';
 import { Scrubber } from './scrubber.js';
 import type { SegmentFiles } from './segment-files.js';
-import { segmentPath } from './segment-path.js';
 import type { ShardLink } from './shard-link.js';
 import { ShardPool } from './shard-pool.js';
 import type { SideJobs } from './side-jobs.js';
@@ -90,15 +86,12 @@ const refusedCrowded: AppendResult = { ...refusedFull, message: 'more is being p
 /** What is deleted on a full disk is gone within moments. */
 const CHECKPOINT_TRIES = 4;
 const CHECKPOINT_AGAIN_MS = 250;
-const NOTHING: ReadResult = { error: 'NONE', records: null };
-const NOT_ASKED: Promise<ReadResult> = Promise.resolve(NOTHING);
-/** A shard that takes long is asked for no more than this of one partition. */
-const SOUGHT_MAX = 64;
 
 export class PartitionClient implements Partitions {
   /** Stamped on the batches of every partition opened from now on. */
   leaderEpoch: LeaderEpoch = 0;
   private readonly pool: ShardPool;
+  private readonly reader: PartitionReader;
   private readonly preparations: Preparations;
   private readonly row: WatermarkRow = emptyRow();
   private filled: ShardLink | null = null;
@@ -152,6 +145,13 @@ export class PartitionClient implements Partitions {
         if (typeof home !== 'string') this.budgets.onFull(home);
       },
       onFatal: options.onFatal,
+    });
+    this.reader = new PartitionReader({
+      clock: options.clock,
+      pool: this.pool,
+      segmentFiles: options.segmentFiles,
+      sideJobs: options.sideJobs,
+      tell: (entry) => this.tell(entry),
     });
     this.lingering = new LingeringFiles(options.clock, (paths) => {
       options.segmentFiles.beforeDeletion(paths);
@@ -352,197 +352,26 @@ export class PartitionClient implements Partitions {
   }
 
   read(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult> {
-    const entry = handle as PartitionEntry;
-    return this.known(entry, offset, maxBytes) ?? this.seek(entry, offset, maxBytes);
+    return this.reader.read(handle as PartitionEntry, offset, maxBytes);
   }
 
   readSoon(handle: PartitionHandle, offset: Offset, maxBytes: number): ReadResult | Promise<ReadResult> | null {
-    const entry = handle as PartitionEntry;
-    const known = this.known(entry, offset, maxBytes);
-    if (known !== null) return known;
-    return this.isOverdue(entry, offset, maxBytes) ? null : this.seek(entry, offset, maxBytes);
+    return this.reader.readSoon(handle as PartitionEntry, offset, maxBytes);
   }
 
-  /** What is to be answered without asking the shard; null where it must be asked. */
-  private known(entry: PartitionEntry, offset: Offset, maxBytes: number): ReadResult | null {
-    if (entry.state !== 'online') return { error: unavailable(entry), records: null };
-    const { row } = this;
-    this.pool.board(entry.shard).read(entry.slot, row);
-    if (offset < row.logStartOffset || offset > row.logEndOffset)
-      return { error: 'OFFSET_OUT_OF_RANGE', records: null };
-    if (offset >= row.highWatermark) {
-      if (offset === row.highWatermark) entry.rememberPlace(offset, row.segmentBase, row.position);
-      return NOTHING;
-    }
-    if (row.damagedRanges !== entry.damagedRanges) {
-      entry.damagedRanges = row.damagedRanges;
-      entry.forgetPlaces();
-    }
-    const place = entry.tailFrom(offset, maxBytes, row);
-    if (place !== null) {
-      const { segmentBase, position } = place;
-      const length = row.position - position;
-      entry.rememberPlace(row.highWatermark, row.segmentBase, row.position);
-      const slice = { path: segmentPath(entry.directory, segmentBase), position, length };
-      return { error: 'NONE', records: { byteLength: length, slices: [slice] } };
-    }
-    const run = entry.runAt(offset, maxBytes);
-    if (run === null) return null;
-    if (run.thenFrom !== null && entry.tailFrom(run.thenFrom, maxBytes, row) === null) {
-      this.locateAhead(entry, run.thenFrom, maxBytes);
-    }
-    return { error: 'NONE', records: run.records };
-  }
-
-  private seek(entry: PartitionEntry, offset: Offset, maxBytes: number): Promise<ReadResult> {
-    const underWay = entry.soughtAt(offset, maxBytes);
-    if (underWay !== null) return underWay.result;
-    const sought = { offset, maxBytes, sinceMs: this.options.clock.monotonicMs(), result: NOT_ASKED };
-    entry.sought.push(sought);
-    sought.result = this.find(entry, sought);
-    return sought.result;
-  }
-
-  private takesLong({ sinceMs }: Sought): boolean {
-    return this.options.clock.monotonicMs() - sinceMs >= PATIENCE_MS;
-  }
-
-  /** Who comes again and again to a shard that takes long must not leave it something more to do each time. */
-  private isOverdue(entry: PartitionEntry, offset: Offset, maxBytes: number): boolean {
-    const { sought } = entry;
-    if (sought.length === 0 || !this.takesLong(sought[0])) return false;
-    const same = entry.soughtAt(offset, maxBytes);
-    return same === null ? sought.length >= SOUGHT_MAX : this.takesLong(same);
-  }
-
-  private async find(entry: PartitionEntry, sought: Sought): Promise<ReadResult> {
-    const { offset, maxBytes } = sought;
-    const { locating } = entry;
-    try {
-      if (locating !== null && isAmong(locating, offset, maxBytes)) {
-        await locating.done;
-        const run = entry.runAt(offset, maxBytes);
-        if (run !== null) return { error: 'NONE', records: run.records };
-      }
-      return await this.locate(entry, sought);
-    } finally {
-      entry.sought.splice(entry.sought.indexOf(sought), 1);
-      if (this.takesLong(sought)) this.tell(entry);
-    }
-  }
-
-  private async locate(entry: PartitionEntry, sought: Sought): Promise<ReadResult> {
-    if (entry.state !== 'online') return { error: unavailable(entry), records: null };
-    const { offset, maxBytes } = sought;
-    const { timesForgotten } = entry;
-    const reply = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, false);
-    if (reply.error !== 'NONE') return { error: reply.error, records: null };
-    if (entry.timesForgotten !== timesForgotten) return { error: 'NOT_LEADER_OR_FOLLOWER', records: null };
-    const run = reply.runs?.[0];
-    if (run === undefined) return NOTHING;
-    const records = recordsOf(run.slices);
-    if (records.byteLength === 0) return NOTHING;
-    if (run.next !== null) {
-      entry.rememberPlace(run.next.offset, run.next.segmentBase, run.next.position);
-      this.locateAhead(entry, run.next.offset, maxBytes);
-    }
-    await this.warm(run.slices);
-    // Who waited for it may have been answered without.
-    if (this.takesLong(sought) && entry.timesForgotten === timesForgotten) {
-      entry.rememberRun({ offset, maxBytes, records, thenFrom: run.next?.offset ?? null });
-    }
-    return { error: 'NONE', records };
-  }
-
-  async readRecords(
+  readRecords(
     handle: PartitionHandle,
     offset: Offset,
     upTo: Offset,
     limits: { readonly bytesMax: number; readonly recordsMax: number },
   ): Promise<RecordsResult> {
-    const entry = handle as PartitionEntry;
-    if (entry.state !== 'online') return { error: unavailable(entry), records: null, endOffset: offset };
-    const { timesForgotten } = entry;
-    const reply = await this.ask(entry, { kind: 'records', offset, upTo, ...limits });
-    if (reply.error !== 'NONE') return { error: reply.error, records: null, endOffset: offset };
-    // The log was read again meanwhile: what was found may be gone.
-    if (entry.timesForgotten !== timesForgotten) {
-      return { error: 'NOT_LEADER_OR_FOLLOWER', records: null, endOffset: offset };
-    }
-    const { slices = [], offset: endOffset = offset } = reply;
-    if (slices.length === 0) return { error: 'NONE', records: null, endOffset };
-    await this.warm(slices);
-    return { error: 'NONE', records: recordsOf(slices), endOffset };
-  }
-
-  /** A reader who goes through the log will come back for what follows: it is located, and read into memory, meanwhile. */
-  private locateAhead(entry: PartitionEntry, offset: Offset, maxBytes: number): void {
-    if (entry.state !== 'online' || entry.locating !== null || entry.runAt(offset, maxBytes) !== null) return;
-    const locating: Locating = { offset, maxBytes, upTo: offset, done: Promise.resolve() };
-    locating.done = this.findAhead(entry, locating).finally(() => {
-      entry.locating = null;
-    });
-    entry.locating = locating;
-  }
-
-  private async findAhead(entry: PartitionEntry, locating: Locating): Promise<void> {
-    const { timesForgotten } = entry;
-    const { offset, maxBytes } = locating;
-    const { runs = [] } = await this.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, true);
-    const behind = runs.at(-1)?.next ?? null;
-    if (behind === null || entry.timesForgotten !== timesForgotten) return;
-    locating.upTo = behind.offset;
-    entry.rememberPlace(behind.offset, behind.segmentBase, behind.position);
-    const half = (runs.length + 1) >> 1;
-    let at = 0;
-    for (const part of [runs.slice(0, half), runs.slice(half)]) {
-      await this.warm(part.flatMap(({ slices }) => slices));
-      if (entry.timesForgotten !== timesForgotten) return;
-      for (const { offset: from, slices } of part) {
-        // Half of them are left then: the next ones are there before they are wanted.
-        const thenFrom = at++ >= runs.length >> 1 ? behind.offset : null;
-        entry.rememberRun({ offset: from, maxBytes, records: recordsOf(slices), thenFrom });
-      }
-    }
+    return this.reader.readRecords(handle as PartitionEntry, offset, upTo, limits);
   }
 
   /** Off the shard's thread: a gigabyte of dirty pages would hold up its appends for seconds. */
   private async flushSealed(entry: PartitionEntry, segmentBase: Offset, path: string): Promise<void> {
     const outcome = await this.options.sideJobs.flush(path);
     if (outcome !== null) await this.ask(entry, { kind: 'sealedFlushed', segmentBase, ...outcome });
-  }
-
-  /**
-   * Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first, what lies
-   * side by side in one go.
-   */
-  private async warm(slices: readonly FileSlice[]): Promise<void> {
-    const { sideJobs } = this.options;
-    let cold: { path: string; position: number; length: number } | null = null;
-    for (const slice of slices) {
-      if (this.isInMemory(slice)) continue;
-      const { path, position, length } = slice;
-      if (cold !== null && cold.path === path && cold.position + cold.length === position) {
-        cold.length += length;
-        continue;
-      }
-      if (cold !== null) await sideJobs.readAhead(cold.path, cold.position, cold.length);
-      cold = { path, position, length };
-    }
-    if (cold !== null) await sideJobs.readAhead(cold.path, cold.position, cold.length);
-  }
-
-  /** True as well of what cannot be opened: the reply that is to carry it will find that out and say so. */
-  private isInMemory(slice: FileSlice): boolean {
-    const { segmentFiles } = this.options;
-    try {
-      const fd = segmentFiles.acquire(slice);
-      const cached = isCached(fd, slice.position, slice.length);
-      segmentFiles.release(slice, fd);
-      return cached;
-    } catch {
-      return true;
-    }
   }
 
   async offsetAtTime(handle: PartitionHandle, timestampMs: number): Promise<OffsetAtTime> {
@@ -686,22 +515,6 @@ export class PartitionClient implements Partitions {
     if (typeof entry.home === 'string') return Promise.resolve({ error: 'KAFKA_STORAGE_ERROR', message: entry.home });
     return this.pool.link(entry.shard).request(entry.slot, request);
   }
-}
-
-function recordsOf(slices: readonly FileSlice[]): FileRecords {
-  let byteLength = 0;
-  for (const slice of slices) byteLength += slice.length;
-  return { byteLength, slices };
-}
-
-function isAmong(locating: Locating, offset: Offset, maxBytes: number): boolean {
-  if (locating.maxBytes !== maxBytes) return false;
-  return offset === locating.offset || (offset > locating.offset && offset < locating.upTo);
-}
-
-function unavailable(entry: PartitionEntry): ErrorName {
-  if (entry.state === 'removed') return 'UNKNOWN_TOPIC_OR_PARTITION';
-  return entry.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
 }
 
 /** Whether there is no room for this batch, or was none for one that its producer sent before and has not sent again. */
