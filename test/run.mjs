@@ -13,7 +13,9 @@ const testFolder = join(root, 'dist', 'test');
 const slowPlaces = ['crash/', 'clients/', 'start/fresh-clone.', 'start/package.'];
 const minuteMs = 60_000;
 /** A guard against a test that hangs, not a measure of speed. */
-const hungAfterMs = { quick: 5 * minuteMs, slow: 20 * minuteMs };
+const hungAfterMs = { quick: 3 * minuteMs, slow: 5 * minuteMs };
+/** A file that takes longer is told of by itself. */
+const tellAfterS = 5;
 
 process.chdir(root);
 const startedAt = performance.now();
@@ -69,11 +71,20 @@ function describeError(error) {
   return lines.join('\n');
 }
 
-async function runTests(files, concurrency, timeout) {
-  for await (const { type, data } of run({ files, concurrency, timeout })) {
+/** Runs one file in a process of its own, and gives it up, naming the tests under way, after `timeoutMs`. */
+async function runFile(path, timeoutMs) {
+  const file = relative(testFolder, path).replaceAll('\\', '/').replace(/\.js$/, '');
+  const fileStartedAt = performance.now();
+  const underWay = [];
+  let passed = 0;
+  for await (const { type, data } of run({ files: [path], timeout: timeoutMs })) {
     if (type === 'test:stderr' || type === 'test:stdout') process.stdout.write(data.message);
+    else if (type === 'test:dequeue' && data.name !== path) underWay.push(data.name);
+    else if (type === 'test:complete' && underWay.includes(data.name)) {
+      underWay.splice(underWay.lastIndexOf(data.name), 1);
+    }
     if (type !== 'test:pass' && type !== 'test:fail') continue;
-    const file = data.file ? relative(testFolder, data.file).replace(/\.js$/, '') : '';
+    const { error } = data.details;
     const name = `${file}: ${data.name}`;
     // A suite is no test, and a parent fails with its children: neither is counted beside them.
     const suite = data.details.type === 'suite';
@@ -82,11 +93,28 @@ async function runTests(files, concurrency, timeout) {
       say(`- ${name}: skipped: ${typeof data.skip === 'string' ? data.skip : 'no reason given'}`);
     } else if (type === 'test:pass') {
       // A file that holds no test of its own reports itself; that proves nothing.
-      if (!suite && data.name !== data.file) counts.passed++;
-    } else if (data.details.error?.failureType !== 'subtestsFailed') {
-      fail(name, describeError(data.details.error));
+      if (!suite && data.name !== data.file) passed++;
+    } else if (error?.failureType === 'testTimeoutFailure' && data.name === path) {
+      fail(
+        `${file}: hung`,
+        `after ${timeoutMs / 1000} s under way: ${underWay.join(' > ') || 'what comes after its tests'}`,
+      );
+    } else if (error?.failureType !== 'subtestsFailed') {
+      fail(name, describeError(error));
     }
   }
+  counts.passed += passed;
+  const seconds = (performance.now() - fileStartedAt) / 1000;
+  // Said while it is new: a run that is cut short shows how far it came.
+  if (seconds > tellAfterS) say(`  ${file}: ${passed} passed, ${seconds.toFixed(0)} s`);
+}
+
+async function runTests(files, lanes, timeoutMs) {
+  const waiting = [...files];
+  const lane = async () => {
+    for (let path = waiting.shift(); path; path = waiting.shift()) await runFile(path, timeoutMs);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 const launch = spawnSync(process.execPath, [join(root, 'src', 'launch.mjs')], { stdio: 'inherit' });
