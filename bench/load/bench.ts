@@ -43,8 +43,9 @@ function contendersOf(options: Options, directory: string): Contender[] {
     const overrides = [...Object.entries(settings).map(([key, value]) => `${key}=${value}`), ...options.override];
     const single = options.quick || options.sustained !== undefined || options.compaction !== undefined;
     const variants = single ? [asItComes] : [asItComes, copyPath];
-    const warm = warmUpFor(WARM_UP_SECONDS, asItComes.name);
-    for (const variant of variants) contenders.push(millrace(variant, directory, overrides, warm));
+    for (const variant of variants) {
+      contenders.push(millrace(variant, directory, overrides, warmUpFor(WARM_UP_SECONDS, variant.name)));
+    }
   }
   if (options.peer !== undefined) {
     contenders.push(runningPeer(options.peer.host, options.peer.port, options.peerPid ?? null));
