@@ -20,7 +20,7 @@ export const storageTroubles = {
   'flush failed': {
     codes: ['any error of fdatasync, fsync or syncfs'],
     effect: `${CLOSED} A flush that failed is never tried again: the system forgets what it could not write.`,
-    wayBack: `${READ_AGAIN}, as far as the disk has it.`,
+    wayBack: `${READ_AGAIN}, as far as the disk has it; what was acknowledged without a flush and is still in memory is written there once more.`,
   },
   'not writable': {
     codes: ['EROFS', 'EACCES', 'EPERM'],

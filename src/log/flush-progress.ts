@@ -17,11 +17,11 @@ export class FlushProgress {
     private readonly openFiles: OpenFiles,
   ) {}
 
-  /** Everything up to `endOffset` is written and flushed. */
-  begin(endOffset: Offset): void {
+  /** Everything up to `endOffset` is written, and flushed, unless from `unflushedFrom` on. */
+  begin(endOffset: Offset, unflushedFrom: Readonly<LogPlace> | null, nowMs: number): void {
     this.place(this.written, endOffset);
-    this.place(this.flushed, endOffset);
-    this.unflushedSinceMs = -1;
+    Object.assign(this.flushed, unflushedFrom ?? this.written);
+    this.unflushedSinceMs = unflushedFrom === null ? -1 : nowMs;
   }
 
   /** The segments hold batches up to `endOffset` now. */

@@ -82,6 +82,8 @@ export interface PartitionLogOptions {
   readonly damagedRanges: number;
   /** The log was closed by `close`, nothing needs to be scanned. */
   readonly clean: boolean;
+  /** It was open already, and its disk failed. */
+  readonly afterFailure?: boolean;
 }
 
 export class PartitionLog {
@@ -109,7 +111,7 @@ export class PartitionLog {
   private stagedEndOffset: Offset = 0;
   /** Something was appended, rolled or removed since the log was opened. */
   private changed = false;
-  /** With flush=never: segments that were sealed since the last {@link takeSealed}. */
+  /** With flush=never: segments that were sealed, or found so and not flushed, since the last {@link takeSealed}. */
   private sealed: Segment[] = [];
 
   private constructor(private readonly options: PartitionLogOptions) {
@@ -205,6 +207,7 @@ export class PartitionLog {
         epochs: this.epochs,
         nodeEpoch: this.options.leaderEpoch,
         producers: this.producers,
+        afterFailure: this.options.afterFailure ?? false,
         removeSnapshot: (offset) => this.folder.unlinkSnapshot(offset),
       },
       damageIsKnown ? flushedEnd : null,
@@ -222,13 +225,16 @@ export class PartitionLog {
       this.folder.claim();
       this.folder.flush();
     });
+    // The mode may have changed meanwhile, and a new one finds everything flushed.
+    if (this.config.flush !== 'never') recovery.unflushed.flush();
     this.recovery = null;
     this.changed = true;
-    this.finishOpening(recovery.endOffset);
+    this.sealed.push(...recovery.unflushed.segments.filter((segment) => segment !== this.segments.at(-1)));
+    this.finishOpening(recovery.endOffset, recovery.unflushed.start);
     return true;
   }
 
-  private finishOpening(endOffset: Offset): void {
+  private finishOpening(endOffset: Offset, unflushedFrom: Readonly<LogPlace> | null = null): void {
     const first = this.segments[0];
     if (first !== undefined && endOffset < this.startOffset) {
       throw new StorageError(
@@ -243,7 +249,7 @@ export class PartitionLog {
     this.epochs.truncateFromEnd(endOffset);
     this.epoch = Math.max(this.options.leaderEpoch, this.epochs.latest);
     this.stagedEndOffset = endOffset;
-    this.progress.begin(endOffset);
+    this.progress.begin(endOffset, unflushedFrom, this.clock.monotonicMs());
     this.compaction.begin(this.startOffset);
     this.checks.recount();
     this.failure = null;
@@ -498,7 +504,7 @@ export class PartitionLog {
 
   /**
    * With `flush=never` nothing waits for the disk, but a segment that is full is brought there by somebody else, so that
-   * a start after a crash need not scan it. Returns those that were sealed since the last call.
+   * a start after a crash need not scan it. Returns those that were sealed, or recovered, since the last call.
    */
   takeSealed(): readonly Segment[] {
     if (this.sealed.length === 0) return this.sealed;

@@ -36,7 +36,8 @@ export function writePiecewise(
     // One alone, or what a writev left over.
     for (let i = from; i < to; i++) {
       const { length } = buffers[i];
-      if (written < length) writeOne(files, fd, buffers[i], Math.max(0, written), at);
+      const pieceBytes = length > WHOLE_BYTES_MAX ? PIECE_BYTES : Number.POSITIVE_INFINITY;
+      if (written < length) writeOne(files, fd, buffers[i], Math.max(0, written), at, pieceBytes);
       written -= length;
       at += length;
     }
@@ -44,12 +45,21 @@ export function writePiecewise(
   }
 }
 
-/** Writes `buffer` from `start` on; its first byte has its place at `position`. A short write is not an error in Node. */
-function writeOne(files: FileSystem, fd: number, buffer: Uint8Array, start: number, position: FilePosition): void {
-  const { length } = buffer;
-  for (let at = start; at < length; ) {
-    const untilCut = length > WHOLE_BYTES_MAX ? PIECE_BYTES - ((position + at) % PIECE_BYTES) : length;
-    const written = files.write(fd, buffer, at, Math.min(length - at, untilCut), position + at);
+/**
+ * Writes `buffer` from `start` on, in pieces that end where the file position is a multiple of `pieceBytes`; its first byte has
+ * its place at `position`. A short write is not an error in Node.
+ */
+export function writeOne(
+  files: FileSystem,
+  fd: number,
+  buffer: Uint8Array,
+  start: number,
+  position: FilePosition,
+  pieceBytes: number,
+): void {
+  for (let at = start; at < buffer.length; ) {
+    const untilCut = pieceBytes - ((position + at) % pieceBytes);
+    const written = files.write(fd, buffer, at, Math.min(buffer.length - at, untilCut), position + at);
     if (written <= 0) throw new StorageError('The file takes no more bytes, and nobody says why.', '');
     at += written;
   }

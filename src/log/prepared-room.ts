@@ -22,6 +22,8 @@ const SMALL_WRITE_BYTES_MAX = 8 * KiB;
 const ROOM_SHARE = 4;
 /** Less than this part of the most is not worth it. */
 const STEP_SHARE = 4;
+/** The largest step is a multiple of this. */
+const STEP_UNIT_BYTES = 1024;
 
 let zeros = Buffer.alloc(128 * KiB);
 
@@ -50,9 +52,14 @@ export function prepareRoom(
 
 /** Where a file whose data ends at `end` should end; at `end` itself as long as the segment is small. */
 function roomEnd(end: FilePosition, stepBytesMax: number): FilePosition {
-  let step = stepBytesMax;
+  let step = stepBytesMax - (stepBytesMax % STEP_UNIT_BYTES);
   while (step > 0 && step * ROOM_SHARE > end) step >>>= 1;
   return step * STEP_SHARE < stepBytesMax || step === 0 ? end : Math.ceil(end / step) * step;
+}
+
+/** Whether a file of this length may have room at its end: it could be a single byte. */
+export function mayEndInRoom(fileBytes: FilePosition): boolean {
+  return fileBytes > 0 && fileBytes % (STEP_UNIT_BYTES / STEP_SHARE) === 0;
 }
 
 /** Cuts the file to `end`, where the data ends; its time of change stays that of its last append, which retention counts from. */

@@ -8,26 +8,22 @@
  * hole that was never written is no damage but the end of what survived the power. What came behind it is put aside: a log
  * is always a prefix of what it was, and producers find their open batches all stored, up to one, and none behind it. With
  * flush=ack that can only be so within the last turns of the log, none of which was acknowledged.
- *
- * Behind what is known to have been flushed a flush may have failed, of this process or of one that was killed before it
- * could say so. Linux reports that once and keeps the pages, called clean, as if they were on the disk: so they are dropped
- * from memory, and what is checked is what the disk has. It costs reading again what came since the last checkpoint.
  */
-import type { FilePosition, LeaderEpoch, Offset } from '../base/units.js';
+import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { LogConfig } from '../config/log-config.js';
-import { BATCH_HEADER_BYTES } from '../record/batch-layout.js';
 import { baseOffsetOf, lastOffsetOf, leaderEpochOf, producerIdOf } from '../record/record-batch.js';
 import { writeDamage } from './damage-record.js';
 import { endsInHole, type Hole, isUnwritten, unflushedBytesMax } from './hole.js';
 import type { LeaderEpochs } from './leader-epochs.js';
 import type { OpenFiles } from './open-files.js';
-import { holdsOnlyZeros, trimRoom } from './prepared-room.js';
+import { holdsOnlyZeros, mayEndInRoom, trimRoom } from './prepared-room.js';
 import { type RestoreParts, restoreProducers } from './producer-restore.js';
 import type { ProducerState } from './producer-state.js';
 import { type Segment, segmentFloor } from './segment.js';
-import { SegmentScan } from './segment-scan.js';
+import { type BatchVisitor, SegmentScan } from './segment-scan.js';
 import { putIndexesAway } from './segment-search.js';
-import { flushing, onDisk } from './storage-error.js';
+import { onDisk } from './storage-error.js';
+import { type Believed, UnflushedTail } from './unflushed-tail.js';
 
 const PUT_ASIDE_SUFFIX = '.aside';
 const OFFSET_SPAN_MAX = 0x7fffffff;
@@ -42,6 +38,8 @@ export interface RecoveryParts extends RestoreParts {
   /** The node's own: none in the log is higher. */
   readonly nodeEpoch: LeaderEpoch;
   readonly producers: ProducerState;
+  /** The log was open already, and its disk failed. */
+  readonly afterFailure: boolean;
   /** Unlinks the snapshot and forgets it. */
   removeSnapshot(offset: Offset): void;
 }
@@ -49,10 +47,16 @@ export interface RecoveryParts extends RestoreParts {
 export class Recovery {
   /** First offset behind the last valid batch, once done. */
   endOffset: Offset = 0;
+  /** What need not be on the disk yet, once done. */
+  readonly unflushed: UnflushedTail;
   private index: number;
   private scan: SegmentScan | null = null;
   private begun = false;
+  /** What lies in front of it was deleted. */
+  private readonly firstKept: number;
   private readonly first: number;
+  /** Bytes that are read at a time. */
+  private stepBytes = 0;
   private readBytes = 0;
   private reportedBytes = 0;
   private writesDamage: boolean;
@@ -67,11 +71,14 @@ export class Recovery {
     private readonly flushedEnd: Offset,
     startOffset: Offset,
   ) {
+    const { files, openFiles, config, afterFailure } = parts;
+    this.unflushed = new UnflushedTail(files, openFiles, believed(config.flush, afterFailure));
     this.writesDamage = from === null;
     const firstKept = Math.max(0, segmentFloor(parts.segments, startOffset));
+    this.firstKept = firstKept;
     let first = Math.max(firstKept, segmentFloor(parts.segments, from ?? 0));
     // Nobody waited for the cut that takes its room from a segment when it is sealed.
-    while (first > firstKept && this.endsInZeros(parts.segments[first - 1])) first--;
+    while (first > firstKept && this.endsInRoom(parts.segments[first - 1])) first--;
     this.first = first;
     this.index = first;
   }
@@ -83,9 +90,12 @@ export class Recovery {
     let left = budgetBytes;
     while (this.index < segments.length) {
       const segment = segments[this.index];
+      this.stepBytes = left;
       if (this.scan === null) this.scan = this.scanOf(segment);
+      else this.unflushed.beforeRead(segment, this.scan.position, left);
       const before = this.scan.validEnd;
       const done = onDisk('read', segment.path, () => (this.scan as SegmentScan).run(left));
+      this.unflushed.afterRead(segment, this.scan.validEnd);
       this.report(this.scan.validEnd - before);
       if (!done) return false;
       left = Math.max(1, left - (this.scan.validEnd - before));
@@ -103,17 +113,18 @@ export class Recovery {
     this.begun = true;
     const from = parts.segments[this.first]?.baseOffset ?? 0;
     parts.epochs.truncateFromEnd(from);
-    restoreProducers({ ...parts, segments: parts.segments.slice(0, this.first) }, parts.producers, from);
+    restoreProducers({ ...parts, segments: parts.segments.slice(this.firstKept, this.first) }, parts.producers, from);
   }
 
   private scanOf(segment: Segment): SegmentScan {
+    const { unflushed } = this;
     const { files, openFiles, segments, epochs, producers, config, clock } = this.parts;
     const next = segments[this.index + 1];
     const nowMs = clock.nowMs();
     segment.forgetDamagedBytes();
     segment.startIndexes();
     let isOnDisk = segment.baseOffset < this.flushedEnd;
-    if (!isOnDisk) this.believeTheDiskOnly(segment, 0);
+    if (!isOnDisk) unflushed.begin(segment, segment.baseOffset, 0, this.stepBytes);
     const range = {
       // Between two slices other logs may have had it closed.
       get fd() {
@@ -125,26 +136,20 @@ export class Recovery {
       // Compaction stays away from the last segment; records that are known to be gone may be missing in it.
       endsDense: next === undefined && segment.damaged.length === 0,
     };
-    const scan = new SegmentScan(files, openFiles.recoveryWindow, range, (bytes, at, position, size) => {
+    const visit: BatchVisitor = (bytes, at, position, size) => {
       segment.note(bytes, at, position, size, config.indexIntervalBytes);
       epochs.observe(leaderEpochOf(bytes, at), baseOffsetOf(bytes, at));
       if (producerIdOf(bytes, at) >= 0) producers.append(bytes, at, nowMs);
-      if (isOnDisk && lastOffsetOf(bytes, at) + 1 >= this.flushedEnd) {
+      const nextOffset = lastOffsetOf(bytes, at) + 1;
+      if (isOnDisk && nextOffset >= this.flushedEnd) {
         isOnDisk = false;
-        this.believeTheDiskOnly(segment, position + size);
-        scan.forgetAhead();
+        if (unflushed.begin(segment, nextOffset, position + size, this.stepBytes)) scan.forgetAhead();
       }
-    });
+    };
+    const scan: SegmentScan = new SegmentScan(files, openFiles.recoveryWindow, range, visit, (bytes, position) =>
+      unflushed.take(segment, bytes, position, scan.validEnd),
+    );
     return scan;
-  }
-
-  /** What was written and not flushed is brought to disk first, so that nothing but what failed to get there is dropped. */
-  private believeTheDiskOnly(segment: Segment, position: FilePosition): void {
-    const { files, openFiles } = this.parts;
-    if (position >= segment.writtenBytes) return;
-    const fd = openFiles.descriptor(segment.path, 'write');
-    flushing(segment.path, () => files.fdatasync(fd));
-    onDisk('drop the cached pages of', segment.path, () => files.dropCache(fd, position));
   }
 
   private finishSegment(segment: Segment, scan: SegmentScan): void {
@@ -156,6 +161,7 @@ export class Recovery {
     if (hole !== null) this.cutAtHole(segment, hole, fd);
     const next = segments[this.index + 1];
     const tailBytes = segment.writtenBytes - scan.validEnd;
+    let isTorn = false;
     if (hole === null && next === undefined && scan.nextOffset < this.flushedEnd) {
       // Not torn: it was whole once, and somebody was told. Its offsets are given to nobody else, even where no byte is left.
       const startOffset = scan.nextOffset;
@@ -170,6 +176,7 @@ export class Recovery {
       this.endOffset = this.flushedEnd;
     } else if (hole === null && tailBytes > 0 && next === undefined) {
       const isRoom = this.isRoom(segment, scan, fd);
+      isTorn = !isRoom;
       log[isRoom ? 'debug' : 'warn'](
         { segment: segment.path, position: scan.validEnd, bytes: tailBytes },
         isRoom
@@ -187,19 +194,17 @@ export class Recovery {
         'A part of the log is damaged: reads of it are refused, everything else is served.',
       );
     }
-    flushing(segment.path, () => files.fdatasync(fd));
-    segment.holds(segment.writtenBytes);
+    this.unflushed.end(segment, hole === null && !isTorn && segment.damaged.length === 0);
     if (next !== undefined) putIndexesAway(files, openFiles, segment);
   }
 
-  /** Or so it seems: a batch may end in zeros as well. */
-  private endsInZeros(segment: Segment): boolean {
+  /** Or so it seems: batches end in zeros, too, but few of them just there. */
+  private endsInRoom(segment: Segment): boolean {
     const { files, openFiles } = this.parts;
-    const { writtenBytes } = segment;
-    const from = Math.max(0, writtenBytes - BATCH_HEADER_BYTES);
-    if (writtenBytes === 0) return false;
-    const fd = openFiles.descriptor(segment.path, 'write');
-    return onDisk('read', segment.path, () => holdsOnlyZeros(files, fd, openFiles.window, from, writtenBytes));
+    const { path, writtenBytes } = segment;
+    if (!mayEndInRoom(writtenBytes)) return false;
+    const fd = openFiles.descriptor(path, 'write');
+    return onDisk('read', path, () => holdsOnlyZeros(files, fd, openFiles.window, writtenBytes - 1, writtenBytes));
   }
 
   private isRoom(segment: Segment, scan: SegmentScan, fd: number): boolean {
@@ -280,7 +285,7 @@ export class Recovery {
     this.endOffset = hole.offset;
     epochs.truncateFromEnd(hole.offset);
     producers.clear();
-    const restore = { ...this.parts, segments: segments.slice(0, this.index) };
+    const restore = { ...this.parts, segments: segments.slice(this.firstKept, this.index) };
     restoreProducers(restore, producers, segment.baseOffset);
     const again = this.scanOf(segment);
     while (!again.run(Number.MAX_SAFE_INTEGER));
@@ -306,4 +311,11 @@ export class Recovery {
     for (let i = this.first; i < segments.length; i++) totalBytes += segments[i].writtenBytes;
     log.info({ log: directory, readBytes: this.readBytes, totalBytes }, 'Recovering.');
   }
+}
+
+/** Of what is not known to be on the disk. */
+function believed(flush: LogConfig['flush'], afterFailure: boolean): Believed {
+  // Also with flush=ack: it may be the mode only since a moment ago, and that it was not flushed then the failure.
+  if (afterFailure) return 'both';
+  return flush === 'never' ? 'memory' : 'disk';
 }

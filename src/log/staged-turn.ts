@@ -102,7 +102,9 @@ export class StagedTurn {
     const { files, openFiles } = this.parts;
     const fd = openFiles.descriptor(sealed.path, 'create');
     onDisk('truncate', sealed.path, () => trimRoom(files, fd, sealed, sealed.pendingBytes));
-    if (flush) {
+    // Where all but the cut is on the disk, the next segment is where a start after a crash begins: nobody would come back for it.
+    const isCutAlone = sealed.cutIsUnflushed && sealed.flushedBytes === sealed.pendingBytes;
+    if (flush || isCutAlone) {
       flushing(sealed.path, () => files.fdatasync(fd));
       sealed.flushedBytes = sealed.pendingBytes;
       sealed.cutIsUnflushed = false;

@@ -45,7 +45,7 @@ export class PartitionLifecycle {
     this.parts.pulse.concerns(partition.slot);
     try {
       this.parts.groupCommit.openFolder(partition.dataDirectory);
-      partition.log = this.openLog(partition.spec, partition);
+      partition.log = this.openLog(partition.spec, partition, false);
       this.recovering.push(partition);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -100,7 +100,7 @@ export class PartitionLifecycle {
     if (partition === undefined) return false;
     this.parts.pulse.concerns(partition.slot);
     try {
-      if (partition.log?.recoverSlice(RECOVERY_SLICE_BYTES) !== true) {
+      if (partition.log === null || !partition.log.recoverSlice(RECOVERY_SLICE_BYTES)) {
         this.recovering.push(partition);
         return true;
       }
@@ -109,6 +109,7 @@ export class PartitionLifecycle {
       partition.failure = null;
       this.parts.show(partition);
       this.parts.notices.state(partition.slot, 'online');
+      this.parts.notices.sealed(partition.slot, partition.log.takeSealed());
       this.answer(partition, { error: 'NONE' });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -137,7 +138,7 @@ export class PartitionLifecycle {
           firstDirtyOffset: partition.log?.compaction.firstDirtyOffset ?? partition.spec.firstDirtyOffset,
           damagedRanges: Math.max(partition.spec.damagedRanges, damagedRanges),
         };
-        partition.log = this.openLog(spec, partition);
+        partition.log = this.openLog(spec, partition, true);
         this.recovering.push(partition);
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
@@ -159,7 +160,7 @@ export class PartitionLifecycle {
     partition.openRequestId = -1;
   }
 
-  private openLog(spec: OpenRequest, { config, dataDirectory }: ShardPartition): PartitionLog {
+  private openLog(spec: OpenRequest, { config, dataDirectory }: ShardPartition, afterFailure: boolean): PartitionLog {
     const { files, clock, openFiles, notices } = this.parts;
     return PartitionLog.open({
       files,
@@ -175,6 +176,7 @@ export class PartitionLifecycle {
       firstDirtyOffset: spec.firstDirtyOffset,
       damagedRanges: spec.damagedRanges,
       clean: spec.clean,
+      afterFailure,
       log: notices,
     });
   }

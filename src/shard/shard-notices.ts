@@ -1,7 +1,7 @@
 /** What a shard says unasked, in words of its own: log lines, states, what may be flushed or deleted elsewhere. Shard thread. */
 import type { Logger } from '../base/logger.js';
-import type { Offset } from '../base/units.js';
 import type { RetentionReason, Retired } from '../log/retention.js';
+import type { Segment } from '../log/segment.js';
 import type { StorageError } from '../log/storage-error.js';
 import type { CounterName, LabelsOf } from '../metrics/instruments.js';
 import { writeNotice } from '../ring/completions.js';
@@ -75,9 +75,11 @@ export class ShardNotices implements Logger {
     );
   }
 
-  /** A segment is full, and nobody on the append path waits for its flush. */
-  sealed(slot: number, segmentBase: Offset, path: string): void {
-    writeNotice(this.completions, { kind: 'sealed', slot, segmentBase, path });
+  /** Segments are full, and nobody on the append path waits for their flush. */
+  sealed(slot: number, segments: readonly Segment[]): void {
+    for (const { baseOffset, path } of segments) {
+      writeNotice(this.completions, { kind: 'sealed', slot, segmentBase: baseOffset, path });
+    }
   }
 
   /** Segments were taken out of a log: told, counted, and their files left to be deleted after `delayMs`. */

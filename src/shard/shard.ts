@@ -206,9 +206,7 @@ export class Shard {
       try {
         partition.log.write();
         if (partition.toldOf !== null) partition.wroteSince = true;
-        for (const { baseOffset, path } of partition.log.takeSealed()) {
-          this.notices.sealed(partition.slot, baseOffset, path);
-        }
+        this.notices.sealed(partition.slot, partition.log.takeSealed());
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         if (error.full) this.refuseGathered(partition, error);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeFileSystem, systemError } from './fake-file-system.js';
-import { append, DIRECTORY, openLog, readAll, testConfig } from './testbed.js';
+import { append, DIRECTORY, flush, openLog, readAll, testConfig } from './testbed.js';
 
 const first = `${DIRECTORY}/00000000000000000000.log`;
 const config = { preparedBytesMax: 4096 };
@@ -41,6 +41,27 @@ test('after a clean stop, a roll and a crash no file has room', () => {
     if (end !== 'roll') log = openLog(files, { config, clean: end === 'close' });
     assert.equal(files.readFile(first).length, endPosition, end);
     assert.equal(values(files, log).length, 40, end);
+  }
+});
+
+test('where the power took a cut back, a sealed segment ends with its data, were the room a byte long', () => {
+  for (let bytes = 1; bytes <= 70; bytes++) {
+    const files = new FakeFileSystem();
+    const log = filled(files, 1);
+    const { endPosition } = log;
+    // The batch that makes the room as short as that.
+    const valueBytes = 4096 - bytes - 2 * endPosition + value(0).length;
+    append(log, { values: ['y'.repeat(valueBytes)] });
+    assert.ok(Math.abs(4096 - bytes - log.endPosition) <= 3, `${log.endPosition}`);
+    const dataEnd = log.endPosition;
+    flush(files, log);
+    log.roll();
+    append(log, { values: [value(1)] });
+    files.kill();
+    files.setContent(first, Buffer.concat([files.content(first)], 4096));
+    const again = openLog(files, { config, recoveryPoint: 2 });
+    assert.equal(files.content(first).length, dataEnd);
+    assert.equal(values(files, again).length, 3);
   }
 });
 

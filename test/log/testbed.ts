@@ -57,6 +57,7 @@ export const testConfig: LogConfig = {
 export interface OpenOptions {
   readonly config?: Partial<LogConfig>;
   readonly clean?: boolean;
+  readonly afterFailure?: boolean;
   readonly recoveryPoint?: number;
   readonly logStartOffset?: number;
   readonly firstDirtyOffset?: number;
@@ -70,7 +71,14 @@ export interface OpenOptions {
 
 /** Opens and recovers to the end. */
 export function openLog(files: FileSystem, options: OpenOptions = {}): PartitionLog {
-  const log = PartitionLog.open({
+  const log = beginLog(files, options);
+  while (!log.recoverSlice(4096));
+  return log;
+}
+
+/** Opens; recovering is up to the caller. */
+export function beginLog(files: FileSystem, options: OpenOptions = {}): PartitionLog {
+  return PartitionLog.open({
     files,
     clock: options.clock ?? new FakeClock(),
     openFiles: options.openFiles ?? new OpenFiles(files, 64),
@@ -84,9 +92,8 @@ export function openLog(files: FileSystem, options: OpenOptions = {}): Partition
     firstDirtyOffset: options.firstDirtyOffset ?? 0,
     damagedRanges: options.damagedRanges ?? 0,
     clean: options.clean ?? false,
+    afterFailure: options.afterFailure,
   });
-  while (!log.recoverSlice(4096));
-  return log;
 }
 
 export interface BatchSpec {

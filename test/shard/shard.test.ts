@@ -332,7 +332,8 @@ function withSealedSegment() {
   return { bench, sealed };
 }
 
-test('flush=never: a sealed segment whose flush failed closes its log, which is read again from the disk', () => {
+/** The sealed segment could not be flushed, and the log was read again. `meanwhile`: before that. */
+function afterFailedFlush(meanwhile: (files: ShardBench['files'], path: string) => void) {
   const { bench, sealed } = withSealedSegment();
   bench.files.before = (operation) => {
     if (operation === 'fdatasync') throw systemError('EIO');
@@ -344,9 +345,20 @@ test('flush=never: a sealed segment whose flush failed closes its log, which is 
   bench.settle();
   assert.ok(bench.notices.some((notice) => notice.kind === 'state' && notice.state === 'offline'));
   assert.equal(bench.row(0).flushedEndOffset, 0);
+  meanwhile(bench.files, sealed.path);
   bench.clock.advance(500);
   bench.settle();
-  // The system forgot the pages: what they held is gone, and the log says so instead of serving zeros.
+  return { bench, sealed };
+}
+
+test('flush=never: where a flush of a sealed segment failed, its log closes, and memory brings its records to the disk once more', () => {
+  const { bench } = afterFailedFlush(() => {});
+  assert.equal(bench.row(0).logEndOffset, 6);
+  assert.equal(bench.row(0).flushedEndOffset, 6);
+});
+
+test('flush=never: where memory has forgotten them as well, they are gone, and the log says so instead of serving zeros', () => {
+  const { bench, sealed } = afterFailedFlush((files, path) => files.dropCache(files.open(path, 'read'), 0));
   assert.equal(bench.row(0).logEndOffset, sealed.segmentBase);
   const again = bench.append(0, ['again']);
   bench.settle();
