@@ -27,7 +27,7 @@ import { readChecksummedText, writeChecksummedText } from './checksummed-text.js
 import type { FileSystem } from './file-system.js';
 import { type ScrubbedLog, writeScrubCheckpoint } from './scrub-checkpoint.js';
 
-const PROGRESS_FILE = 'millrace-progress';
+export const PROGRESS_FILE = 'millrace-progress';
 const TITLE = 'millrace-progress 2';
 /** What rot can change of a checkpoint that can still be read. */
 const ROTTEN_ENTRIES_MAX = 1;

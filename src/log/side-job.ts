@@ -1,7 +1,6 @@
 /** Slow file work that no one waits for on the append path: run by a thread of the side-job pool. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { join } from 'node:path';
-import { available, fadviseWillNeed } from '../base/libc.js';
 import { CLAIM_MARK_FILE } from './data-directory.js';
 import { type DirectoryProgress, writeProgress } from './directory-progress.js';
 import { nodeFileSystem } from './file-system.js';
@@ -12,7 +11,7 @@ export type SideJob =
   /** Fails where the folder cannot be had. */
   | { readonly kind: 'probe'; readonly directory: string }
   /** Brings a range of a file into the page cache, so that sending it blocks nobody. */
-  | { readonly kind: 'readAhead'; readonly path: string; readonly position: number; readonly length: number };
+  | { readonly kind: 'readAhead'; readonly fd: number; readonly position: number; readonly length: number };
 
 const scratch = Buffer.allocUnsafe(256 * 1024);
 
@@ -29,18 +28,10 @@ export function runSideJob(job: SideJob): void {
     nodeFileSystem.readdir(job.directory);
     return;
   }
-  const fd = openSync(job.path, 'r');
-  try {
-    let position = job.position;
-    const end = job.position + job.length;
-    // The kernel asks the disk for all of it at once, where reading on would have it wait for each piece.
-    if (available.fadvise) fadviseWillNeed(fd, job.position, job.length);
-    while (position < end) {
-      const bytes = readSync(fd, scratch, 0, Math.min(scratch.length, end - position), position);
-      if (bytes === 0) return;
-      position += bytes;
-    }
-  } finally {
-    closeSync(fd);
+  const { fd, position, length } = job;
+  for (let at = position; at < position + length; ) {
+    const bytes = readSync(fd, scratch, 0, Math.min(scratch.length, position + length - at), at);
+    if (bytes === 0) return;
+    at += bytes;
   }
 }

@@ -14,7 +14,7 @@ const PLACES_MAX = 8;
 const RUNS_MAX = 32;
 
 /** Where in the files an offset begins: learnt from the board or from a located read. */
-interface Place {
+export interface Place {
   offset: Offset;
   segmentBase: Offset;
   position: FilePosition;
@@ -25,8 +25,8 @@ export interface Run {
   readonly offset: Offset;
   readonly maxBytes: number;
   readonly records: FileRecords;
-  /** Behind the runs that were located with this one, to be located once this one is fetched; null while others are left. */
-  readonly thenFrom: Offset | null;
+  /** Where those runs end that were located with this one: what follows is to be located once this one is fetched; null while others are left. */
+  readonly behind: Readonly<Place> | null;
 }
 
 /** What the shard looks for as readers wait for it: all that want the same share it. */
@@ -75,6 +75,8 @@ export class PartitionEntry implements PartitionHandle {
   /** In the order in which the shard was asked. */
   readonly sought: Sought[] = [];
   locating: Locating | null = null;
+  /** Who goes through the log was last found to be where memory has forgotten it. */
+  readsFromDisk = false;
 
   constructor(
     readonly shard: number,

@@ -3,9 +3,10 @@ import type { Clock } from '../base/clock.js';
 import type { ErrorName } from '../base/error-code.js';
 import type { FileRecords, FileSlice } from '../base/file-slice.js';
 import { isCached } from '../base/libc.js';
-import type { Offset } from '../base/units.js';
+import { KiB, MiB, type Offset } from '../base/units.js';
+import { RUNS_AHEAD } from '../ring/commands.js';
 import { emptyRow, type WatermarkRow } from '../ring/watermarks.js';
-import type { Locating, PartitionEntry, Sought } from './partition-entry.js';
+import type { Locating, PartitionEntry, Place, Sought } from './partition-entry.js';
 import { PATIENCE_MS, type ReadResult, type RecordsResult } from './partitions.js';
 import type { SegmentFiles } from './segment-files.js';
 import { segmentPath } from './segment-path.js';
@@ -16,6 +17,9 @@ const NOTHING: ReadResult = { error: 'NONE', records: null };
 const NOT_ASKED: Promise<ReadResult> = Promise.resolve(NOTHING);
 /** A shard that takes long is asked for no more than this of one partition. */
 const SOUGHT_MAX = 64;
+/** Read before it is located: no more than this of it, and a little more, where the shard looks for what follows. */
+const AHEAD_BYTES_MAX = 32 * MiB;
+const BEYOND_BYTES = 128 * KiB;
 
 export interface PartitionReaderParts {
   readonly clock: Clock;
@@ -66,8 +70,8 @@ export class PartitionReader {
     }
     const run = entry.runAt(offset, maxBytes);
     if (run === null) return null;
-    if (run.thenFrom !== null && entry.tailFrom(run.thenFrom, maxBytes, row) === null) {
-      this.locateAhead(entry, run.thenFrom, maxBytes);
+    if (run.behind !== null && entry.tailFrom(run.behind.offset, maxBytes, row) === null) {
+      this.locateAhead(entry, run.behind, maxBytes);
     }
     return { error: 'NONE', records: run.records };
   }
@@ -120,14 +124,15 @@ export class PartitionReader {
     if (run === undefined) return NOTHING;
     const records = recordsOf(run.slices);
     if (records.byteLength === 0) return NOTHING;
+    entry.readsFromDisk = !run.slices.every((slice) => this.isInMemory(slice));
     if (run.next !== null) {
       entry.rememberPlace(run.next.offset, run.next.segmentBase, run.next.position);
-      this.locateAhead(entry, run.next.offset, maxBytes);
+      this.locateAhead(entry, run.next, maxBytes);
     }
-    await this.warm(run.slices);
+    if (entry.readsFromDisk) await this.warm(run.slices);
     // Who waited for it may have been answered without.
     if (this.takesLong(sought) && entry.timesForgotten === timesForgotten) {
-      entry.rememberRun({ offset, maxBytes, records, thenFrom: run.next?.offset ?? null });
+      entry.rememberRun({ offset, maxBytes, records, behind: run.next });
     }
     return { error: 'NONE', records };
   }
@@ -155,18 +160,20 @@ export class PartitionReader {
   }
 
   /** A reader who goes through the log will come back for what follows: it is located, and read into memory, meanwhile. */
-  private locateAhead(entry: PartitionEntry, offset: Offset, maxBytes: number): void {
+  private locateAhead(entry: PartitionEntry, place: Readonly<Place>, maxBytes: number): void {
+    const { offset } = place;
     if (entry.state !== 'online' || entry.locating !== null || entry.runAt(offset, maxBytes) !== null) return;
     const locating: Locating = { offset, maxBytes, upTo: offset, done: Promise.resolve() };
-    locating.done = this.findAhead(entry, locating).finally(() => {
+    locating.done = this.findAhead(entry, place, locating).finally(() => {
       entry.locating = null;
     });
     entry.locating = locating;
   }
 
-  private async findAhead(entry: PartitionEntry, locating: Locating): Promise<void> {
+  private async findAhead(entry: PartitionEntry, place: Readonly<Place>, locating: Locating): Promise<void> {
     const { timesForgotten } = entry;
     const { offset, maxBytes } = locating;
+    const read = entry.readsFromDisk ? await this.readAhead(entry, place, maxBytes) : null;
     const { runs = [] } = await this.parts.pool.link(entry.shard).locate(entry.slot, offset, maxBytes, true);
     const behind = runs.at(-1)?.next ?? null;
     if (behind === null || entry.timesForgotten !== timesForgotten) return;
@@ -175,34 +182,61 @@ export class PartitionReader {
     const half = (runs.length + 1) >> 1;
     let at = 0;
     for (const part of [runs.slice(0, half), runs.slice(half)]) {
-      await this.warm(part.flatMap(({ slices }) => slices));
+      const unread = part.flatMap(({ slices }) => slices).filter((slice) => read === null || !isWithin(slice, read));
+      if (await this.warm(unread)) entry.readsFromDisk = true;
       if (entry.timesForgotten !== timesForgotten) return;
       for (const { offset: from, slices } of part) {
         // Half of them are left then: the next ones are there before they are wanted.
-        const thenFrom = at++ >= runs.length >> 1 ? behind.offset : null;
-        entry.rememberRun({ offset: from, maxBytes, records: recordsOf(slices), thenFrom });
+        const isLate = at++ >= runs.length >> 1;
+        entry.rememberRun({ offset: from, maxBytes, records: recordsOf(slices), behind: isLate ? behind : null });
       }
     }
   }
 
   /**
-   * Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first, what lies
-   * side by side in one go.
+   * What will be located next is read first, and whether memory has it is not asked: the kernel reads on ahead, in ever larger
+   * pages, of who reads one file through one descriptor, and of nobody else. A shard that looked for batches there before, or a
+   * look at what is cached, would have it begin anew with small ones; and the shard would wait for the disk. 4 GiB by four
+   * readers: 1.8 instead of 1.35 GB/s, and 2.4 instead of 1.55 where the kernel reads no more than 128 KiB ahead.
    */
-  private async warm(slices: readonly FileSlice[]): Promise<void> {
-    const { sideJobs } = this.parts;
-    let cold: { path: string; position: number; length: number } | null = null;
+  private async readAhead(entry: PartitionEntry, place: Readonly<Place>, maxBytes: number): Promise<FileSlice> {
+    const path = segmentPath(entry.directory, place.segmentBase);
+    const length = Math.min(RUNS_AHEAD * maxBytes, AHEAD_BYTES_MAX) + BEYOND_BYTES;
+    const slice = { path, position: place.position, length };
+    await this.readIn(slice);
+    return slice;
+  }
+
+  private async readIn(slice: FileSlice): Promise<void> {
+    const { segmentFiles, sideJobs } = this.parts;
+    let fd: number;
+    try {
+      fd = segmentFiles.acquire(slice);
+    } catch {
+      // Who is to send it will find that out and say so.
+      return;
+    }
+    await sideJobs.readAhead(slice.path, fd, slice.position, slice.length);
+    segmentFiles.release(slice, fd);
+  }
+
+  /**
+   * Sending must not wait for a disk on the main thread: what is not in the page cache is read into it elsewhere first, what lies
+   * side by side in one go. True where there was something to be read.
+   */
+  private async warm(slices: readonly FileSlice[]): Promise<boolean> {
+    const cold: FileSlice[] = [];
     for (const slice of slices) {
       if (this.isInMemory(slice)) continue;
-      const { path, position, length } = slice;
-      if (cold !== null && cold.path === path && cold.position + cold.length === position) {
-        cold.length += length;
-        continue;
+      const last = cold.at(-1);
+      if (last !== undefined && last.path === slice.path && last.position + last.length === slice.position) {
+        cold[cold.length - 1] = { ...last, length: last.length + slice.length };
+      } else {
+        cold.push(slice);
       }
-      if (cold !== null) await sideJobs.readAhead(cold.path, cold.position, cold.length);
-      cold = { path, position, length };
     }
-    if (cold !== null) await sideJobs.readAhead(cold.path, cold.position, cold.length);
+    for (const slice of cold) await this.readIn(slice);
+    return cold.length > 0;
   }
 
   /** True as well of what cannot be opened: the reply that is to carry it will find that out and say so. */
@@ -223,6 +257,12 @@ function recordsOf(slices: readonly FileSlice[]): FileRecords {
   let byteLength = 0;
   for (const slice of slices) byteLength += slice.length;
   return { byteLength, slices };
+}
+
+function isWithin(slice: FileSlice, of: FileSlice): boolean {
+  return (
+    slice.path === of.path && slice.position >= of.position && slice.position + slice.length <= of.position + of.length
+  );
 }
 
 function isAmong(locating: Locating, offset: Offset, maxBytes: number): boolean {

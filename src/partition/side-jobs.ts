@@ -22,7 +22,7 @@ import { isBelow } from './lingering-files.js';
 
 export interface SideJobs {
   /** Resolves when the range lies in the page cache (or could not be read: sending it will tell why). */
-  readAhead(path: string, position: number, length: number): Promise<void>;
+  readAhead(path: string, fd: number, position: number, length: number): Promise<void>;
   /**
    * Deletes files and folders that lie in one folder of log.dirs, those of it that were given before first and all of them
    * gently; failures are logged.
@@ -156,8 +156,8 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
     }
   };
   return {
-    async readAhead(path, position, length) {
-      await inLane(path, () => run({ kind: 'readAhead', path, position, length }, 'could not read ahead'));
+    async readAhead(path, fd, position, length) {
+      await inLane(path, () => run({ kind: 'readAhead', fd, position, length }, 'could not read ahead'));
     },
     flush: (path) => inLane(path, () => flush(path)),
     delete(paths) {

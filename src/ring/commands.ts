@@ -155,6 +155,8 @@ export const batchBytesAt = (ring: RingConsumer): number => ring.data.readUInt32
 export const locateOffsetAt = (ring: RingConsumer): Offset =>
   ring.data.readUInt32LE(ring.position + 8) + ring.data.readUInt32LE(ring.position + 12) * TWO_32;
 export const locateBytesMaxAt = (ring: RingConsumer): number => ring.data.readUInt32LE(ring.position + 16);
+/** Located at once for a reader who goes through the log: so many fetches are then answered without asking. */
+export const RUNS_AHEAD = 8;
 /** True: the reader is not there yet, and only runs of the full size are wanted. */
 export const locateAheadAt = (ring: RingConsumer): boolean => ring.data.readUInt32LE(ring.position + 20) === 1;
 

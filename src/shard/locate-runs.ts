@@ -1,9 +1,7 @@
 /** Which file ranges answer a fetch, and those that will follow it. Shard thread. */
 import type { PartitionLog } from '../log/partition-log.js';
+import { RUNS_AHEAD } from '../ring/commands.js';
 import type { LocatedRun, ShardReply } from '../ring/completions.js';
-
-/** Located at once for a reader who goes through the log: so many fetches are then answered without asking. */
-const RUNS_AHEAD = 8;
 
 /**
  * One run for a reader who waits. For one who will come (`ahead`), several, but none that ends at the high watermark:

@@ -1,10 +1,11 @@
 /** Partitions that are deleted, made anew, moved up or lost, as the main thread lives through it; on shards' real threads. */
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/base/clock.js';
 import { KafkaError } from '../../src/base/kafka-error.js';
+import { available, fadviseDontNeed, isCached } from '../../src/base/libc.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { ClaimedDirectory } from '../../src/log/data-directory.js';
@@ -27,11 +28,13 @@ interface Options {
   readonly entry?: URL;
   readonly earlier?: Partial<ClaimedDirectory>;
   readonly checkpoint?: SideJobs['checkpoint'];
+  readonly readAhead?: SideJobs['readAhead'];
   readonly clock?: Clock;
 }
 
 function start(t: TestContext, options: Options = {}) {
   const { entry = REAL_SHARD, earlier, checkpoint = async () => true, clock = systemClock } = options;
+  const { readAhead = async () => {} } = options;
   const folder = temporaryFolder('partition-life');
   markClaimed(folder);
   const segmentFiles = new SegmentFiles();
@@ -50,7 +53,7 @@ function start(t: TestContext, options: Options = {}) {
     metrics: new Metrics(),
     segmentFiles,
     sideJobs: {
-      readAhead: async () => {},
+      readAhead,
       flush: async () => ({ failure: null }),
       delete: async () => {},
       checkpoint,
@@ -229,6 +232,52 @@ test('who goes through a log waits for its shard once, at the beginning', async 
     await client.survey();
   }
   assert.equal(waits, 1);
+});
+
+test('who reads from the disk is told of nothing before it is in memory, and what follows is read before it is looked for', async (t) => {
+  const jobs: { readonly position: number; readonly length: number; readonly done: () => void }[] = [];
+  const { client, folder, open, append } = start(t, {
+    entry: new URL('./untouched-shard.js', import.meta.url),
+    readAhead: (_path, _fd, position, length) =>
+      new Promise((done) => {
+        jobs.push({ position, length, done });
+      }),
+  });
+  const size = 64 * 1024;
+  const timesAsked = async (): Promise<number> => (await append(handle, batch())).baseOffset;
+  mkdirSync(join(folder, 't-0'));
+  const path = join(folder, 't-0', '00000000000000000000.log');
+  writeFileSync(path, Buffer.alloc(64 * size, 1), { flush: true });
+  const file = openSync(path, 'r');
+  t.after(() => closeSync(file));
+  if (available.fadvise) fadviseDontNeed(file, 0, 0);
+  // The look itself begins to bring it back: not where the reader will be.
+  if (!available.preadNoWait || isCached(file, 60 * size, 1))
+    return t.skip('what is in memory cannot be forgotten here');
+  const handle = await open();
+
+  let answered = false;
+  const first = Promise.resolve(client.read(handle, 0, size)).then(() => {
+    answered = true;
+  });
+  assert.equal(await timesAsked(), 1);
+  assert.deepEqual(
+    jobs.map(({ position }) => position),
+    [size, 0],
+  );
+  assert.ok(jobs[0].length >= 8 * size, 'as much as is located at once');
+  assert.equal(answered, false);
+  jobs[1].done();
+  await first;
+  const second = client.read(handle, 1, size);
+  assert.ok(second instanceof Promise);
+  assert.equal(await timesAsked(), 1);
+  jobs[0].done();
+  assert.equal((await second).records?.slices[0].position, size);
+  for (let offset = 2; offset <= 8; offset++) assert.ok(!(client.read(handle, offset, size) instanceof Promise));
+  assert.equal(await timesAsked(), 2, 'for all of them at once; of the next ones only once they are read');
+  assert.equal(jobs[2].position, 9 * size);
+  jobs[2].done();
 });
 
 test('what a shard takes long to find is asked for once, told when found, and there for who comes again', async (t) => {

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/logger.js';
+import { CLAIM_MARK_FILE } from '../../src/log/data-directory.js';
+import { PROGRESS_FILE } from '../../src/log/directory-progress.js';
+import { ASIDE_SUFFIX } from '../../src/log/file-system.js';
 import { createSideJobs } from '../../src/partition/side-jobs.js';
 import { temporaryFolder } from '../temp-folder.js';
 
@@ -45,7 +48,7 @@ test('deleting what is large on one disk lets other disks delete, and its own be
   const other = file(b, 'other.deleted');
   await jobs.delete([other]);
   assert.equal(existsSync(other), false);
-  await jobs.readAhead(file(a, 'read.log'), 0, 5);
+  assert.ok(await jobs.probe(a));
   assert.deepEqual(order, [], 'the large one is still being deleted');
   assert.equal(existsSync(behind), true, 'and what lies on its disk waits for it');
   // Whoever wants an end no longer pauses.
@@ -57,27 +60,33 @@ test('deleting what is large on one disk lets other disks delete, and its own be
 
 test('a disk that hangs takes its own threads and no others', async (t) => {
   const { jobs, a, b, file } = start(t);
-  // Whoever opens a pipe that nobody writes to waits, as for a disk that does not answer.
-  const pipes = Array.from({ length: 8 }, (_, number) => join(a, `${number}.log`));
+  // Whoever opens a pipe that nobody reads from waits, as for a disk that does not answer.
+  const logs = Array.from({ length: 8 }, (_, number) => join(a, String(number)));
+  for (const folder of logs) mkdirSync(folder);
+  for (const folder of logs) file(folder, CLAIM_MARK_FILE);
+  const pipes = logs.map((folder) => join(folder, PROGRESS_FILE + ASIDE_SUFFIX));
   const made = spawnSync('mkfifo', pipes);
   if (made.status !== 0) return t.skip(`no pipes here: ${made.error?.message ?? made.stderr}`);
   let answered = 0;
-  const hanging = pipes.map((path) => jobs.readAhead(path, 0, 1).then(() => answered++));
+  const hanging = logs.map((folder) => jobs.checkpoint(folder, []).then(() => answered++));
   const retired = file(a, 'retired.deleted');
   const deleting = jobs.delete([retired]);
 
   try {
     const other = file(b, 'other.deleted');
     await jobs.delete([other]);
-    await jobs.readAhead(file(b, 'other.log'), 0, 5);
+    const read = file(b, 'other.log');
+    const fd = openSync(read, 'r');
+    await jobs.readAhead(read, fd, 0, 5);
+    closeSync(fd);
     assert.ok(await jobs.probe(b));
     assert.equal(existsSync(other), false);
     assert.equal(answered, 0);
     assert.equal(existsSync(retired), true);
   } finally {
-    const writers = pipes.map((path) => openSync(path, constants.O_RDWR));
+    const readers = pipes.map((path) => openSync(path, constants.O_RDWR));
     await Promise.all([...hanging, deleting]);
-    writers.forEach(closeSync);
+    readers.forEach(closeSync);
   }
   assert.equal(existsSync(retired), false, 'when it answers again all is done');
 });
