@@ -21,7 +21,7 @@ import { type HandoverMemory, openHandover } from '../ring/handover.js';
 import { isBelow } from './lingering-files.js';
 
 export interface SideJobs {
-  /** Resolves when the range lies in the page cache (or could not be read: sending it will tell why). */
+  /** Resolves when the range lies in the page cache (or could not be read: sending it will tell why); `fd` stays open until then. */
   readAhead(path: string, fd: number, position: number, length: number): Promise<void>;
   /**
    * Deletes files and folders that lie in one folder of log.dirs, those of it that were given before first and all of them
