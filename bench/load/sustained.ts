@@ -115,22 +115,29 @@ async function run(contender: Contender, broker: RunningBroker, rate: number, pl
   const { host, port, pid } = broker;
   const topic = `bench-${process.pid}-sustained`;
   const seconds = plan.minutes * 60;
-  const admin = await Admin.open(host, port);
-  try {
-    await admin.createTopic(topic, partitions, [
+  await withAdmin(broker, (admin) =>
+    admin.createTopic(topic, partitions, [
       ...contender.topicConfigs('never'),
       { name: 'retention.bytes', value: String(Math.floor((plan.retainGb * 1e9) / partitions)) },
       { name: 'segment.bytes', value: String(segmentBytes) },
-    ]);
-    const result = await runBlaster({
-      kind: 'end-to-end',
-      ...{ host, port, topic, partitions, serverPid: pid, warmUpSeconds, seconds, acks: 1 },
-      stretchSeconds: Math.min(60, seconds / 5),
-      shape: { kind: 'log-lines', batchBytes },
-      batchesPerSecond: (rate * 1e6) / batchBytes,
-    });
-    await admin.deleteTopic(topic);
-    return result;
+    ]),
+  );
+  const result = await runBlaster({
+    kind: 'end-to-end',
+    ...{ host, port, topic, partitions, serverPid: pid, warmUpSeconds, seconds, acks: 1 },
+    stretchSeconds: Math.min(60, seconds / 5),
+    shape: { kind: 'log-lines', batchBytes },
+    batchesPerSecond: (rate * 1e6) / batchBytes,
+  });
+  await withAdmin(broker, (admin) => admin.deleteTopic(topic));
+  return result;
+}
+
+/** On a connection for itself: brokers close one on which nothing was asked for ten minutes. */
+async function withAdmin(broker: RunningBroker, act: (admin: Admin) => Promise<void>): Promise<void> {
+  const admin = await Admin.open(broker.host, broker.port);
+  try {
+    await act(admin);
   } finally {
     admin.close();
   }
