@@ -1,6 +1,7 @@
 /** Frames: an int32 that says how many bytes follow, then those. Cutting them out of what arrived, and writing whole ones. */
 import { KiB, MiB } from '../base/units.js';
 import { encodeRequest, encodeResponse } from './compile.js';
+import { foreignTo } from './foreign-protocol.js';
 import { encodeRequestHeader, encodeResponseHeader } from './header.js';
 import { MalformedRequestError } from './malformed-request-error.js';
 import type { Api, EncodableRequestOf, ResponseOf } from './schema.js';
@@ -24,11 +25,11 @@ export const UNAUTHENTICATED_FRAME_BYTES_MAX = 512 * KiB;
 export function frameLength(buffer: Buffer, start: number, end: number, frameBytesMax: number): number {
   if (end - start < FRAME_PREFIX_BYTES) return -1;
   const length = buffer.readInt32BE(start);
-  if (length < 0) throw new MalformedRequestError(`a frame announces ${length} bytes`);
-  if (length > frameBytesMax) {
-    throw new MalformedRequestError(`a frame announces ${length} bytes, and at most ${frameBytesMax} are read`);
-  }
-  return length;
+  if (length >= 0 && length <= frameBytesMax) return length;
+  const foreign = foreignTo(buffer, start, end);
+  if (foreign !== null) throw new MalformedRequestError(foreign);
+  const bound = length < 0 ? '' : `, and at most ${frameBytesMax} are read`;
+  throw new MalformedRequestError(`a frame announces ${length} bytes${bound}`);
 }
 
 /** Where the frame starting at `start` ends, prefix included; -1 while it has not arrived whole. Throws as {@link frameLength}. */

@@ -155,14 +155,21 @@ for (const [what, hex, sentence] of [
   });
 }
 
-test('HTTP on the port is cut off at its first four bytes, which read as a length', async () => {
-  await run(new LineLogger(), async (node) => {
-    const client = await node.client();
-    client.socket.write('GET / HTTP/1.1\r\nHost: example.org\r\n\r\n');
-    assert.equal(await client.frame(), null);
-    node.logger.said(/announces 1195725856 bytes/);
+for (const [what, protocol, opening] of [
+  ['an HTTP GET', 'HTTP', 'GET / HTTP/1.1\r\nHost: example.org\r\n\r\n'],
+  ['an HTTP POST', 'HTTP', 'POST /topics/logs HTTP/1.1\r\n\r\n'],
+  ["a TLS client's first record", 'TLS', Buffer.from('16030100c8010000c40303', 'hex')],
+  ["an SSH client's first line", 'SSH', 'SSH-2.0-OpenSSH_9.6\r\n'],
+] as const) {
+  test(`${what} is cut off at its first four bytes, and the log says what it speaks`, async () => {
+    await run(new LineLogger(), async (node) => {
+      const client = await node.client();
+      client.socket.write(opening);
+      assert.equal(await client.frame(), null);
+      node.logger.said(new RegExp(`the client speaks ${protocol}`));
+    });
   });
-});
+}
 
 test('a million tagged fields in a header or a body are refused before they cost anything', async () => {
   await run(new LineLogger(), async (node) => {
