@@ -48,7 +48,13 @@ export class BudgetFolder {
   }
 
   async hasBallast(): Promise<boolean> {
-    return (await stat(join(this.directory, BALLAST_FILE)).catch(() => null)) !== null;
+    try {
+      await stat(join(this.directory, BALLAST_FILE));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return false;
+    }
   }
 
   /** Rejects, and takes nothing, where there is no room for it. */
