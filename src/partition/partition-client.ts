@@ -204,7 +204,7 @@ export class PartitionClient implements Partitions {
   private tell(entry: PartitionEntry): void {
     if (entry.listeners.size === 0) return;
     // Who looks again and finds nothing new listens anew, and must not hear of this a second time.
-    for (const listener of [...entry.listeners]) listener();
+    for (const listener of entry.listeners.members()) listener();
   }
 
   /** Looks after the disks, and what lies on them, from now on; to be called when the logs are open. */
@@ -446,8 +446,8 @@ export class PartitionClient implements Partitions {
 
   onProgress(handle: PartitionHandle, listener: () => void): () => void {
     const { listeners } = handle as PartitionEntry;
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    const seat = listeners.join(listener);
+    return () => listeners.leave(seat);
   }
 
   /** For the next start: where the logs of a folder stand. */

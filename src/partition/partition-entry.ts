@@ -1,4 +1,5 @@
 /** One partition on the main thread: its handle, who waits for it, and where its recent readers stand. */
+import { Crowd } from '../base/crowd.js';
 import type { FileRecords } from '../base/file-slice.js';
 import { NEVER_SCRUBBED, type ScrubProgress } from '../base/segment-check.js';
 import type { FilePosition, Offset } from '../base/units.js';
@@ -54,7 +55,7 @@ export class PartitionEntry implements PartitionHandle {
   /** The folder of log.dirs that it lives in; a sentence where that is not there: then no shard knows the partition. */
   home: LogDirectory | string;
   readonly traffic: Traffic = { appendedBytes: 0, readBytes: 0, firstEndOffset: -1 };
-  readonly listeners = new Set<() => void>();
+  readonly listeners = new Crowd<() => void>();
   /** Settled when the partition was online for the first time, or could not be opened. */
   opened: Promise<void> = Promise.resolve();
   /** How far its segments have been checked. */

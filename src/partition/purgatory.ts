@@ -1,5 +1,6 @@
 /** Where fetches wait for records: no ring traffic and no timer of their own. Main thread. */
 import type { Clock } from '../base/clock.js';
+import { Crowd } from '../base/crowd.js';
 import { Deadlines } from '../base/deadlines.js';
 import type { Deadline, TimerWheel } from '../base/timer-wheel.js';
 import type { PartitionHandle, Partitions } from './partitions.js';
@@ -15,9 +16,9 @@ export interface Listenable {
 
 export class Purgatory {
   private readonly deadlines: Deadlines;
-  private readonly parked = new Set<() => void>();
+  private readonly parked = new Crowd<() => void>();
   /** Who waits on each connection: one listener for all of them is less work than one for each. */
-  private readonly onConnection = new WeakMap<AbortSignal, Set<() => void>>();
+  private readonly onConnection = new WeakMap<AbortSignal, Crowd<() => void>>();
   /** Nobody waits here any more: who finds nothing says so at once. */
   closed = false;
 
@@ -62,16 +63,19 @@ export class Purgatory {
     }
     const unsubscribes: (() => void)[] = [];
     const others = this.waitingOn(connectionClosed);
+    let isParked = true;
     const leave = (): void => {
-      if (!this.parked.delete(leave)) return;
+      if (!isParked) return;
+      isParked = false;
+      this.parked.leave(seat);
+      others.leave(seatAmongOthers);
       for (const unsubscribe of unsubscribes) unsubscribe();
       this.deadlines.clear(deadline);
-      others.delete(leave);
       wake();
     };
     const deadline = this.deadlines.create(leave);
-    this.parked.add(leave);
-    others.add(leave);
+    const seat = this.parked.join(leave);
+    const seatAmongOthers = others.join(leave);
     for (const handle of handles) unsubscribes.push(this.partitions.onProgress(handle, leave));
     for (const other of alsoFor) unsubscribes.push(other.onChange(leave));
     this.deadlines.set(deadline, waitMs);
@@ -88,12 +92,12 @@ export class Purgatory {
     this.deadlines.clear(deadline);
   }
 
-  private waitingOn(connectionClosed: AbortSignal): Set<() => void> {
+  private waitingOn(connectionClosed: AbortSignal): Crowd<() => void> {
     let waiting = this.onConnection.get(connectionClosed);
     if (waiting === undefined) {
-      const made = new Set<() => void>();
+      const made = new Crowd<() => void>();
       connectionClosed.addEventListener('abort', () => {
-        for (const leave of [...made]) leave();
+        for (const leave of made.members()) leave();
       });
       this.onConnection.set(connectionClosed, made);
       waiting = made;
@@ -104,7 +108,7 @@ export class Purgatory {
   /** Lets everybody go; parked fetches answer with what is there. */
   close(): void {
     this.closed = true;
-    for (const leave of [...this.parked]) leave();
+    for (const leave of this.parked.members()) leave();
     this.deadlines.close();
   }
 }

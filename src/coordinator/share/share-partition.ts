@@ -1,4 +1,5 @@
 /** One partition as one share group reads it: its window, who waits for it, and where its state stands in the log. Main thread. */
+import { Crowd } from '../../base/crowd.js';
 import type { Deadline } from '../../base/timer-wheel.js';
 import type { Offset } from '../../base/units.js';
 import type { ShareSession } from './share-sessions.js';
@@ -29,17 +30,17 @@ export class SharePartition {
   /** Where the group begins, while that is found out. */
   beginning: Promise<void> | null = null;
   readonly locks = new Set<SessionLock>();
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Crowd<() => void>();
 
   constructor(readonly id: ShareStateId) {}
 
   onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    const seat = this.listeners.join(listener);
+    return () => this.listeners.leave(seat);
   }
 
   changed(): void {
     this.changes++;
-    for (const listener of [...this.listeners]) listener();
+    for (const listener of this.listeners.members()) listener();
   }
 }
