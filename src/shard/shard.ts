@@ -1,12 +1,9 @@
 /** A shard: one worker thread's loop over its partitions: poll, stage, write, flush, acknowledge, wait. Synchronous throughout. */
 import type { Clock } from '../base/clock.js';
-import { type ErrorName, errorCode } from '../base/error-code.js';
-import { KafkaError } from '../base/kafka-error.js';
-import type { LogConfig } from '../config/log-config.js';
+import { errorCode } from '../base/error-code.js';
 import { type AppendOutcome, emptyOutcome } from '../log/append-outcome.js';
 import type { FileSystem } from '../log/file-system.js';
 import { OpenFiles } from '../log/open-files.js';
-import type { PartitionLog } from '../log/partition-log.js';
 import { TURN_BYTES_MAX } from '../log/staged-turn.js';
 import { StorageError } from '../log/storage-error.js';
 import type { Histogram } from '../metrics/histogram.js';
@@ -16,27 +13,21 @@ import {
   batchStartAt,
   fromClientAt,
   LOCATE,
-  locateAheadAt,
-  locateBytesMaxAt,
-  locateOffsetAt,
   readRequest,
   requestIdAt,
-  type ShardRequest,
   slotAt,
 } from '../ring/commands.js';
-import { type ShardReply, writeAppended, writeProgress, writeReply } from '../ring/completions.js';
+import { writeAppended, writeProgress, writeReply } from '../ring/completions.js';
 import type { Pulse } from '../ring/pulse.js';
 import type { RingConsumer, RingProducer } from '../ring/spsc-ring.js';
-import { emptyRow, type WatermarkBoard } from '../ring/watermarks.js';
+import type { WatermarkBoard } from '../ring/watermarks.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { Compactions } from './compactions.js';
 import { GroupCommit } from './group-commit.js';
 import { Housekeeping } from './housekeeping.js';
-import { locateRuns } from './locate-runs.js';
 import { PartitionLifecycle } from './partition-lifecycle.js';
 import { ShardNotices } from './shard-notices.js';
-import { ShardPartition } from './shard-partition.js';
-import { survey, surveyOf } from './survey.js';
+import type { ShardPartition } from './shard-partition.js';
+import { ShardRequests } from './shard-requests.js';
 
 /** A turn ends after so many commands, as it does after {@link TURN_BYTES_MAX}. */
 const TURN_COMMANDS_MAX = 4096;
@@ -67,12 +58,10 @@ export class Shard {
   private readonly acknowledgements = new Acknowledgements();
   /** Where those that {@link gather} is gathering begin: in front of them is what was written and waits for a flush. */
   private gatheredFrom = 0;
-  /** What takes segments away or counts them, put off until nothing is staged that relies on them. */
-  private readonly betweenTurns: (() => void)[] = [];
   private readonly groupCommit: GroupCommit;
   private readonly lifecycle: PartitionLifecycle;
   private readonly housekeeping: Housekeeping;
-  private readonly compactions: Compactions;
+  private readonly requests: ShardRequests;
   private readonly notices: ShardNotices;
   private readonly openFiles: OpenFiles;
   private readonly outcome: AppendOutcome = emptyOutcome();
@@ -101,11 +90,24 @@ export class Shard {
       fail: (partition, error) => this.fail(partition, error),
       retentionCheckMs: parts.retentionCheckMs,
     });
-    this.compactions = new Compactions({
-      notices: this.notices,
+    this.requests = new ShardRequests({
+      clock: parts.clock,
+      pulse: parts.pulse,
+      completions: parts.completions,
+      board: parts.board,
+      receivePage: parts.receivePage,
       partitions: this.partitions,
+      notices: this.notices,
+      lifecycle: this.lifecycle,
+      housekeeping: this.housekeeping,
       show: (partition) => this.show(partition),
       fail: (partition, error) => this.fail(partition, error),
+      flush: (partition) => this.flushNow(partition),
+      forget: (partition) => {
+        this.awaitingInterval.delete(partition);
+        this.lifecycle.forget(partition);
+      },
+      close: (requestId) => this.close(requestId),
     });
   }
 
@@ -135,7 +137,7 @@ export class Shard {
     this.flushDue();
     this.publish();
     if (this.acknowledgements.count > 0) this.acknowledgements.settle(this.settleNow);
-    if (this.betweenTurns.length > 0) for (const act of this.betweenTurns.splice(0)) act();
+    this.requests.actBetweenTurns();
     const worked = this.lifecycle.work();
     const swept = this.housekeeping.run();
     completions.commit();
@@ -152,8 +154,8 @@ export class Shard {
     while (!this.closing && polled < TURN_COMMANDS_MAX && commands.heldBytes < TURN_BYTES_MAX && commands.poll()) {
       polled++;
       if (commands.type === APPEND) this.stage(nowMs);
-      else if (commands.type === LOCATE) this.locate();
-      else this.answer(readRequest(commands), requestIdAt(commands), slotAt(commands));
+      else if (commands.type === LOCATE) this.requests.locate(commands);
+      else this.requests.answer(readRequest(commands), requestIdAt(commands), slotAt(commands));
     }
     if (this.closing || polled === 0) return polled;
     this.writeTouched();
@@ -315,223 +317,11 @@ export class Shard {
     return true;
   };
 
-  // --- reads and rare requests
-
-  private locate(): void {
-    const { commands } = this.parts;
-    const requestId = requestIdAt(commands);
-    const partition = this.partitions[slotAt(commands)];
-    const offset = locateOffsetAt(commands);
-    this.reply(requestId, partition, (log) => {
-      const { highWatermark } = (partition as ShardPartition).row;
-      if (offset < log.logStartOffset || offset > log.logEndOffset) return { error: 'OFFSET_OUT_OF_RANGE' };
-      return locateRuns(log, offset, locateBytesMaxAt(commands), highWatermark, locateAheadAt(commands));
-    });
-  }
-
-  private reply(
-    requestId: number,
-    partition: ShardPartition | null | undefined,
-    produce: (log: PartitionLog) => ShardReply,
-  ): void {
-    if (partition == null || partition.state !== 'online' || partition.log === null) {
-      const error: ErrorName = partition?.state === 'offline' ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER';
-      writeReply(this.parts.completions, requestId, { error, message: partition?.failure ?? undefined });
-      return;
-    }
-    let reply: ShardReply;
-    this.parts.pulse.concerns(partition.slot);
-    try {
-      reply = produce(partition.log);
-    } catch (error) {
-      if (error instanceof KafkaError) {
-        reply = { error: error.error, message: error.message };
-      } else {
-        if (!(error instanceof StorageError)) throw error;
-        this.fail(partition, error);
-        reply = { error: 'KAFKA_STORAGE_ERROR', message: error.message };
-      }
-    }
-    // Whoever hears the answer finds on the board that something of the log has turned out to be damaged.
-    if (partition.log.checks.damagedRanges !== partition.row.damagedRanges) this.show(partition);
-    writeReply(this.parts.completions, requestId, reply);
-  }
-
-  private answer(request: ShardRequest, requestId: number, slot: number): void {
-    const partition = this.partitions[slot];
-    switch (request.kind) {
-      case 'open':
-        this.partitions[slot] = new ShardPartition(slot, request, requestId);
-        this.lifecycle.open(this.partitions[slot]);
-        break;
-      case 'offsetAtTime':
-        this.reply(requestId, partition, (log) => {
-          const { highWatermark } = (partition as ShardPartition).row;
-          const found =
-            request.timestampMs >= 0
-              ? log.offsetAtTime(request.timestampMs, highWatermark)
-              : log.maxTimestamp(highWatermark);
-          if (found === null) return { error: 'NONE', offset: -1, timestampMs: -1, leaderEpoch: -1 };
-          return { error: 'NONE', ...found };
-        });
-        break;
-      case 'endOfEpoch':
-        this.reply(requestId, partition, (log) => {
-          const end = log.endOfEpoch(request.epoch);
-          return { error: 'NONE', leaderEpoch: end.leaderEpoch, offset: end.endOffset };
-        });
-        break;
-      case 'records':
-        this.reply(requestId, partition, (log) => {
-          const upTo = Math.min(request.upTo, (partition as ShardPartition).row.highWatermark);
-          const { error, slices, endOffset } = log.locateRecords(request.offset, upTo, request);
-          return { error, slices, offset: endOffset };
-        });
-        break;
-      case 'deleteRecords':
-        this.betweenTurns.push(() => this.deleteRecords(requestId, this.partitions[slot], request.offset));
-        break;
-      case 'survey':
-        writeReply(this.parts.completions, requestId, {
-          error: 'NONE',
-          survey: survey(this.partitions, request.fromSlot),
-        });
-        break;
-      case 'producers':
-        this.reply(requestId, partition, (log) => ({ error: 'NONE', producers: log.activeProducers() }));
-        break;
-      case 'sealedFlushed':
-        this.replyBetweenTurns(requestId, slot, (log, known) => {
-          if (request.failure !== null) {
-            throw new StorageError(request.failure, known.spec.directory, undefined, 'flush failed');
-          }
-          log.onSealedFlushed(request.segmentBase);
-          this.show(known);
-          return { error: 'NONE' };
-        });
-        break;
-      case 'evict':
-        this.replyBetweenTurns(requestId, slot, (log, known) => {
-          this.housekeeping.evict(known, request.delayMs);
-          return { error: 'NONE', surveyed: surveyOf(slot, log) };
-        });
-        break;
-      case 'compactionNeeds':
-        this.betweenTurns.push(() => {
-          writeReply(this.parts.completions, requestId, this.compactions.needs(this.parts.clock.nowMs()));
-        });
-        break;
-      case 'planCompaction':
-        this.replyBetweenTurns(requestId, slot, (log, known) =>
-          this.compactions.plan(known, log, this.parts.clock.nowMs()),
-        );
-        break;
-      case 'swapCompacted':
-        this.replyBetweenTurns(requestId, slot, (log, known) =>
-          this.compactions.swap(known, log, request.segment, request.generation),
-        );
-        break;
-      case 'endCompaction':
-        this.replyBetweenTurns(requestId, slot, (log) => this.compactions.end(log, request.firstDirtyOffset));
-        break;
-      case 'planCheck':
-        this.replyBetweenTurns(requestId, slot, (log) => {
-          return { error: 'NONE', check: log.checks.plan(request.offset) ?? undefined };
-        });
-        break;
-      case 'planScrub':
-        this.replyBetweenTurns(requestId, slot, (log) => {
-          return { error: 'NONE', check: log.checks.planBelow(request.offset) ?? undefined };
-        });
-        break;
-      case 'endCheck':
-        this.replyBetweenTurns(requestId, slot, (log) => {
-          return { error: 'NONE', checked: log.checks.end(request.segmentBase, request.damaged) ?? undefined };
-        });
-        break;
-      case 'reconfigure':
-        this.betweenTurns.push(() => {
-          const known = this.partitions[slot];
-          if (known != null) this.reconfigure(known, request.config);
-          writeReply(this.parts.completions, requestId, { error: 'NONE' });
-        });
-        break;
-      case 'remove':
-        writeReply(this.parts.completions, requestId, this.remove(slot));
-        break;
-      case 'boardPage':
-        this.parts.board.addPage(this.parts.receivePage());
-        writeReply(this.parts.completions, requestId, { error: 'NONE' });
-        break;
-      case 'close':
-        this.close(requestId);
-        break;
-    }
-  }
-
-  private replyBetweenTurns(
-    requestId: number,
-    slot: number,
-    produce: (log: PartitionLog, partition: ShardPartition) => ShardReply,
-  ): void {
-    this.betweenTurns.push(() => {
-      const partition = this.partitions[slot];
-      this.reply(requestId, partition, (log) => produce(log, partition as ShardPartition));
-    });
-  }
-
-  private deleteRecords(requestId: number, partition: ShardPartition | null | undefined, wanted: number): void {
-    this.reply(requestId, partition, (log) => {
-      const { row, config, spec } = partition as ShardPartition;
-      const offset = wanted === -1 ? row.highWatermark : wanted;
-      if (offset < 0 || offset > row.highWatermark) return { error: 'OFFSET_OUT_OF_RANGE' };
-      // A log start that is on disk in front of an end that is not would leave a log that ends before it begins.
-      if (offset > log.flushedEndOffset) {
-        this.flushNow(partition as ShardPartition);
-        const { failure } = partition as ShardPartition;
-        if (failure !== null) return { error: 'KAFKA_STORAGE_ERROR', message: failure };
-      }
-      this.notices.retired(log.deleteRecordsBefore(offset), spec.topic, 'DeleteRecords', config.fileDeleteDelayMs);
-      this.show(partition as ShardPartition);
-      return { error: 'NONE', offset: log.logStartOffset };
-    });
-  }
-
-  /** A new flush mode finds everything flushed: what consumers could read by the rules of the old one stays readable. */
-  private reconfigure(partition: ShardPartition, config: LogConfig): void {
-    if (partition.config.flush !== config.flush && config.flush !== 'never') this.flushNow(partition);
-    partition.config = config;
-    partition.log?.reconfigure(config);
-    this.show(partition);
-  }
-
   private flushNow(partition: ShardPartition): void {
     if (partition.state !== 'online') return;
     this.groupCommit.add(partition);
     this.groupCommit.run(this.failFlush);
     this.publish();
-  }
-
-  private remove(slot: number): ShardReply {
-    const partition = this.partitions[slot];
-    if (partition == null) return { error: 'NONE' };
-    partition.state = 'offline';
-    partition.isRemoved = true;
-    // The row is the next partition's; whoever reads it before that one is open must not take it for its own.
-    this.parts.board.write(slot, emptyRow());
-    this.awaitingInterval.delete(partition);
-    this.lifecycle.forget(partition);
-    partition.failure = 'the topic was deleted';
-    try {
-      const garbage = partition.log === null ? this.lifecycle.retire(partition) : partition.log.remove();
-      partition.log = null;
-      // Until the folder is out of the way the slot stays taken: whoever comes again finds what is to be tried again.
-      this.partitions[slot] = null;
-      return { error: 'NONE', garbage };
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      return { error: 'KAFKA_STORAGE_ERROR', message: error.message };
-    }
   }
 
   private fail(partition: ShardPartition, error: StorageError): void {
