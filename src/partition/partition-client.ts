@@ -133,9 +133,10 @@ export class PartitionClient implements Partitions {
       },
       onProgress: (entry) => this.tell(entry),
       onGarbage: (paths, delayMs) => {
-        // On a full disk room is worth more than what a slow reader may still want.
-        const isFull = options.directories.all.some(({ path, refuses }) => refuses && isBelow(paths[0], path));
-        this.lingering.deleteLater(paths, isFull ? 0 : delayMs);
+        // On a full disk room is worth more than what a slow reader may still want, and than a producer's p99.
+        const full = options.directories.all.find(({ path, refuses }) => refuses && isBelow(paths[0], path));
+        this.lingering.deleteLater(paths, full === undefined ? delayMs : 0);
+        if (full !== undefined) options.sideJobs.hurryDeletions(full.path);
       },
       onSealed: (entry, segmentBase, path) => {
         const flush = this.flushSealed(entry, segmentBase, path).finally(() => this.sealedFlushes.delete(flush));
@@ -164,7 +165,10 @@ export class PartitionClient implements Partitions {
       survey: (directory) => this.pool.survey(({ home }) => home === directory),
       evict: async (entry, delayMs) => (await this.ask(entry, { kind: 'evict', delayMs })).surveyed ?? null,
       capSegments: (directory, bytes) => this.capSegments(directory, bytes),
-      releaseDeleted: (directory) => this.lingering.release(directory.path),
+      releaseDeleted: ({ path }) => {
+        this.lingering.release(path);
+        options.sideJobs.hurryDeletions(path);
+      },
     });
     this.preparations = new Preparations({
       clock: options.clock,

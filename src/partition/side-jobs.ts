@@ -17,7 +17,8 @@ import type { Logger } from '../base/logger.js';
 import type { SealedFlush } from '../base/sealed-flush.js';
 import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { PreparationJob, PreparationOutcome } from '../record/batch-preparation.js';
-import { type HandoverMemory, openHandover } from '../ring/handover.js';
+import type { HandoverMemory } from '../ring/handover.js';
+import { type DeletionJob, Deletions } from './deletions.js';
 import { isBelow } from './lingering-files.js';
 
 export interface SideJobs {
@@ -28,6 +29,8 @@ export interface SideJobs {
    * gently; failures are logged.
    */
   delete(paths: readonly string[]): Promise<void>;
+  /** What is to be deleted in the folder by now goes without pauses: its disk is full. */
+  hurryDeletions(folder: string): void;
   /** Brings a sealed segment to disk; null where that could not be tried, or nobody needs it any more. */
   flush(path: string): Promise<SealedFlush | null>;
   /** Saves where the logs stand; false where that failed. */
@@ -63,8 +66,7 @@ interface Lane {
   readonly folder: string;
   /** What waits for a thread, and is begun in order. */
   readonly jobs: fastq.queueAsPromised<() => Promise<unknown>, unknown>;
-  /** One at a time: they take long on purpose, and another thread is to be free for who reads from the disk. */
-  deletions: Promise<void>;
+  readonly deletions: Deletions;
 }
 
 export interface SideJobsOptions {
@@ -81,7 +83,7 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
   const share = SHORT_JOB_THREADS + Math.floor(longJobThreads / folders.length);
   const lanes = folders.map((folder): Lane => {
     const jobs = fastq.promise((job: () => Promise<unknown>) => job(), share);
-    return { folder, jobs, deletions: Promise.resolve() };
+    return { folder, jobs, deletions: new Deletions((job) => jobs.push(() => remove(job)) as Promise<void>) };
   });
   const laneOf = (path: string): Lane =>
     lanes.find(({ folder }) => path === folder || isBelow(path, folder)) ?? lanes[0];
@@ -126,23 +128,14 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
       return false;
     }
   };
-  const deleting = new Set<{ stop(): void }>();
   let closing = false;
-  const remove = async (paths: readonly string[]): Promise<void> => {
+  const remove = async (job: DeletionJob): Promise<void> => {
     pool ??= open();
-    const handover = openHandover(async () => null);
-    deleting.add(handover);
-    if (closing) handover.stop();
     try {
-      const { memory } = handover;
-      const options = { name: 'runDeletion', transferList: [memory.port] };
-      await (await pool).run({ paths, handover: memory }, options);
+      await (await pool).run(job, { name: 'runDeletion', transferList: [job.handover.port] });
     } catch (error) {
       const what = 'could not delete what was retired; it is harmless and stays on disk';
       logger.warn({ job: 'delete', error: (error as Error).message }, what);
-    } finally {
-      handover.close();
-      deleting.delete(handover);
     }
   };
   const flush = async (path: string): Promise<SealedFlush | null> => {
@@ -160,11 +153,8 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
       await inLane(path, () => run({ kind: 'readAhead', fd, position, length }, 'could not read ahead'));
     },
     flush: (path) => inLane(path, () => flush(path)),
-    delete(paths) {
-      const lane = laneOf(paths[0]);
-      lane.deletions = lane.deletions.then(() => lane.jobs.push(() => remove(paths)) as Promise<void>);
-      return lane.deletions;
-    },
+    delete: (paths) => laneOf(paths[0]).deletions.add(paths),
+    hurryDeletions: (folder) => laneOf(folder).deletions.hurry(),
     checkpoint(directory, progress) {
       const what = 'could not save where the logs stand; a start after a crash scans more';
       return inLane(directory, () => run({ kind: 'checkpoint', directory, progress }, what));
@@ -184,8 +174,7 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
     },
     close: async () => {
       closing = true;
-      for (const one of deleting) one.stop();
-      await Promise.all(lanes.map(({ deletions }) => deletions));
+      await Promise.all(lanes.map(({ deletions }) => deletions.end()));
       await (await pool)?.close();
     },
   };

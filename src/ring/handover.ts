@@ -5,12 +5,15 @@
  * ```
  *  port     worker -> main: what is asked        main -> worker: the answer
  *  signal   int32 0: answers given so far        int32 1: 1 when the worker should give up
+ *           int32 2: how many such jobs wait until this one is done
  * ```
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 
 const ANSWERS = 0;
 const STOPPED = 1;
+const WAITING = 2;
+const WORDS = 3;
 
 export interface HandoverMemory {
   readonly signal: SharedArrayBuffer;
@@ -29,6 +32,11 @@ export class Handover<Question, Answer> {
     return Atomics.load(this.words, STOPPED) === 1;
   }
 
+  /** How many jobs wait until this one is done, as far as the main thread says. */
+  get waiting(): number {
+    return Atomics.load(this.words, WAITING);
+  }
+
   /** null where the worker should give up instead. */
   ask(question: Question): Answer | null {
     const { words, memory } = this;
@@ -45,11 +53,18 @@ export class Handover<Question, Answer> {
   }
 }
 
-/** The main thread's end. `port` goes to the worker with the signal, by transfer. */
-export function openHandover<Question, Answer>(
-  answer: (question: Question) => Promise<Answer>,
-): { readonly memory: HandoverMemory; stop(): void; close(): void } {
-  const words = new Int32Array(new SharedArrayBuffer(8));
+/** The main thread's end. */
+export interface OpenHandover {
+  /** `port` goes to the worker with the signal, by transfer. */
+  readonly memory: HandoverMemory;
+  stop(): void;
+  /** So many jobs wait until this one is done. */
+  keepWaiting(jobs: number): void;
+  close(): void;
+}
+
+export function openHandover<Question, Answer>(answer: (question: Question) => Promise<Answer>): OpenHandover {
+  const words = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
   const { port1, port2 } = new MessageChannel();
   const wake = (): void => {
     Atomics.add(words, ANSWERS, 1);
@@ -67,6 +82,9 @@ export function openHandover<Question, Answer>(
       Atomics.store(words, STOPPED, 1);
       Atomics.notify(words, STOPPED);
       wake();
+    },
+    keepWaiting: (jobs) => {
+      Atomics.store(words, WAITING, jobs);
     },
     close: () => port1.close(),
   };

@@ -39,6 +39,7 @@ function start(shards: number, ringBytes = 64 * 1024): Setting {
       readAhead: async () => {},
       flush: async () => ({ failure: null }),
       delete: async () => {},
+      hurryDeletions: () => {},
       checkpoint: async () => true,
       probe: async () => true,
       compact: async () => null,

@@ -56,6 +56,7 @@ function start(t: TestContext, options: Options = {}) {
       readAhead,
       flush: async () => ({ failure: null }),
       delete: async () => {},
+      hurryDeletions: () => {},
       checkpoint,
       probe: async () => true,
       compact: async () => null,

@@ -69,6 +69,7 @@ function start(t: TestContext, options: Options = {}) {
       readAhead: async () => {},
       flush: async () => ({ failure: null }),
       delete: async () => {},
+      hurryDeletions: () => {},
       checkpoint: async () => true,
       probe: async () => true,
       compact: async () => null,

@@ -1,0 +1,54 @@
+/** What is to be deleted on one disk: one thing after the other, gently, the less so the more waits. Main thread. */
+import { type HandoverMemory, type OpenHandover, openHandover } from '../ring/handover.js';
+
+/** Files and folders that go one after the other. */
+export interface DeletionJob {
+  readonly paths: readonly string[];
+  readonly handover: HandoverMemory;
+}
+
+/** One at a time: they take long on purpose, and another thread is to be free for who reads from the disk. */
+export class Deletions {
+  private last: Promise<void> = Promise.resolve();
+  private present: OpenHandover | null = null;
+  private added = 0;
+  private begun = 0;
+  /** So many of those that were added go without pauses. */
+  private hurried = 0;
+  private ending = false;
+
+  /** `run` has the job done by a thread; it must not reject. */
+  constructor(private readonly run: (job: DeletionJob) => Promise<void>) {}
+
+  /** Resolves when they are gone, or could not be deleted. */
+  add(paths: readonly string[]): Promise<void> {
+    this.added++;
+    this.present?.keepWaiting(this.added - this.begun);
+    this.last = this.last.then(() => this.begin(paths));
+    return this.last;
+  }
+
+  /** All that was added by now goes without pauses. */
+  hurry(): void {
+    this.hurried = this.added;
+    this.present?.stop();
+  }
+
+  /** As {@link hurry}, and what comes later as well; resolves when nothing is left. */
+  end(): Promise<void> {
+    this.ending = true;
+    this.hurry();
+    return this.last;
+  }
+
+  private async begin(paths: readonly string[]): Promise<void> {
+    this.begun++;
+    const handover = openHandover(async () => null);
+    this.present = handover;
+    handover.keepWaiting(this.added - this.begun);
+    if (this.ending || this.begun <= this.hurried) handover.stop();
+    await this.run({ paths, handover: handover.memory });
+    handover.close();
+    this.present = null;
+  }
+}
