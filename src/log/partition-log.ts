@@ -57,6 +57,7 @@ import { openActiveSegment } from './segment-open.js';
 import { SegmentSearch, writeIndexFiles } from './segment-search.js';
 import { StagedTurn } from './staged-turn.js';
 import { flushing, onDisk, StorageError } from './storage-error.js';
+import type { WriteAgain } from './write-again.js';
 
 const OFFSET_SPAN_MAX = 0x7fffffff;
 
@@ -111,8 +112,10 @@ export class PartitionLog {
   private stagedEndOffset: Offset = 0;
   /** Something was appended, rolled or removed since the log was opened. */
   private changed = false;
-  /** With flush=never: segments that were sealed, or found so and not flushed, since the last {@link takeSealed}. */
+  /** With flush=never: segments that were sealed, or found so and may be flushed now, since the last {@link takeSealed}. */
   private sealed: Segment[] = [];
+  /** What a start found in memory and has not written again. */
+  private rest: WriteAgain[] = [];
 
   private constructor(private readonly options: PartitionLogOptions) {
     this.directory = options.directory;
@@ -229,7 +232,7 @@ export class PartitionLog {
     if (this.config.flush !== 'never') recovery.unflushed.flush();
     this.recovery = null;
     this.changed = true;
-    this.sealed.push(...recovery.unflushed.segments.filter((segment) => segment !== this.segments.at(-1)));
+    this.rest = recovery.unflushed.rest;
     this.finishOpening(recovery.endOffset, recovery.unflushed.start);
     return true;
   }
@@ -280,6 +283,7 @@ export class PartitionLog {
       trimRoom(files, openFiles.descriptor(active.path, 'write'), active, active.writtenBytes);
     }
     const unflushed = new FlushSet();
+    while (!this.writeAgain(Number.POSITIVE_INFINITY));
     this.progress.collect(unflushed);
     for (const fd of unflushed.files) files.fdatasync(fd);
     writeIndexFiles(files, openFiles, active);
@@ -299,6 +303,7 @@ export class PartitionLog {
   /** Closes all files without flushing; nothing may be asked of this log any more. */
   abandon(): void {
     this.failure ??= new StorageError(`${this.directory} was abandoned`, this.directory);
+    this.rest = [];
     this.openFiles.closeUnder(this.directory);
   }
 
@@ -440,7 +445,8 @@ export class PartitionLog {
       throw this.undoTurn(error);
     }
     for (const offset of turn.rolledAt()) this.folder.addSnapshot(offset);
-    if (this.config.flush === 'never') for (const { sealed } of turn.rolls) this.sealed.push(sealed);
+    if (this.config.flush === 'never')
+      for (const { sealed } of turn.rolls) if (this.isWritten(sealed)) this.sealed.push(sealed);
     turn.commit(this.config.flush !== 'never');
     this.producers.keepTurn();
     if (makesFiles) this.folder.hasNewEntry = true;
@@ -490,8 +496,30 @@ export class PartitionLog {
 
   // --- flushing
 
+  /** Else whoever flushes it is told once it is. */
+  private isWritten(segment: Segment): boolean {
+    return !this.rest.some((one) => one.segment === segment);
+  }
+
+  /**
+   * Goes on for about `budgetBytes` to write again what the start found in memory, see {@link UnflushedTail}; true where nothing is
+   * left. @throws StorageError
+   */
+  writeAgain(budgetBytes: number): boolean {
+    const [first] = this.rest;
+    if (first === undefined) return true;
+    const { segment } = first;
+    // It may have been retired meanwhile.
+    const isThere = this.segments.includes(segment);
+    if (isThere && !first.run(budgetBytes)) return false;
+    this.rest.shift();
+    if (isThere && segment !== this.segments.at(-1)) this.sealed.push(segment);
+    return this.rest.length === 0;
+  }
+
   /** Adds all that must be made durable for the log to be flushed up to its present end. @throws StorageError */
   collectUnflushed(set: FlushSet): void {
+    while (!this.writeAgain(Number.POSITIVE_INFINITY));
     this.progress.collect(set);
     this.folder.collect(set);
   }

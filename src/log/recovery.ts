@@ -95,7 +95,6 @@ export class Recovery {
       else this.unflushed.beforeRead(segment, this.scan.position, left);
       const before = this.scan.validEnd;
       const done = onDisk('read', segment.path, () => (this.scan as SegmentScan).run(left));
-      this.unflushed.afterRead(segment, this.scan.validEnd);
       this.report(this.scan.validEnd - before);
       if (!done) return false;
       left = Math.max(1, left - (this.scan.validEnd - before));
@@ -146,9 +145,7 @@ export class Recovery {
         if (unflushed.begin(segment, nextOffset, position + size, this.stepBytes)) scan.forgetAhead();
       }
     };
-    const scan: SegmentScan = new SegmentScan(files, openFiles.recoveryWindow, range, visit, (bytes, position) =>
-      unflushed.take(segment, bytes, position, scan.validEnd),
-    );
+    const scan: SegmentScan = new SegmentScan(files, openFiles.recoveryWindow, range, visit);
     return scan;
   }
 

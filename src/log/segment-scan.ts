@@ -14,9 +14,6 @@ const STRAY_BYTES_MAX = 4096;
 /** Hears of every valid batch: its header lies in `bytes` at `at`; the whole batch need not. */
 export type BatchVisitor = (bytes: Buffer, at: number, position: FilePosition, size: number) => void;
 
-/** Hears of the bytes of the file, from `position` on, that were read and are not needed in memory any more. */
-export type ReadVisitor = (bytes: Buffer, position: FilePosition) => void;
-
 export interface ScanRange {
   readonly fd: number;
   readonly end: FilePosition;
@@ -56,7 +53,6 @@ export class SegmentScan {
     private readonly window: Buffer,
     private readonly range: ScanRange,
     private readonly visit: BatchVisitor,
-    private readonly letGo: ReadVisitor = () => {},
   ) {
     this.nextOffset = range.baseOffset;
   }
@@ -70,7 +66,6 @@ export class SegmentScan {
       if (this.suspectFrom < 0) this.takeBatch();
       else this.searchOn(budgetBytes);
     }
-    this.leaveWindow();
     return this.position >= this.range.end;
   }
 
@@ -267,7 +262,6 @@ export class SegmentScan {
   private hold(position: FilePosition, length: number): boolean {
     if (position >= this.filledFrom && position + length <= this.filledTo) return true;
     if (position + length > this.range.end) return false;
-    this.leaveWindow();
     const wanted = Math.min(this.window.length, this.range.end - position);
     let got = 0;
     while (got < wanted) {
@@ -278,10 +272,5 @@ export class SegmentScan {
     this.filledFrom = position;
     this.filledTo = position + got;
     return got >= length;
-  }
-
-  private leaveWindow(): void {
-    const { filledFrom, filledTo, window } = this;
-    if (filledTo > filledFrom) this.letGo(window.subarray(0, filledTo - filledFrom), filledFrom);
   }
 }

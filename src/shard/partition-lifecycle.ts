@@ -17,6 +17,8 @@ import type { ShardPartition } from './shard-partition.js';
 
 /** How much of a recovery is done between two looks at the ring. */
 const RECOVERY_SLICE_BYTES = 8 * 1024 * 1024;
+/** The same of what is written again behind a start. */
+const WRITE_AGAIN_SLICE_BYTES = 1024 * 1024;
 const REOPEN_FIRST_MS = 500;
 const REOPEN_MAX_MS = 30_000;
 /** What fails again within so long after it was opened again was not cured. */
@@ -37,6 +39,8 @@ export interface LifecycleParts {
 export class PartitionLifecycle {
   private readonly recovering: ShardPartition[] = [];
   private readonly offline = new Set<ShardPartition>();
+  /** Their logs serve, and have something left of their start to write again. */
+  private readonly writingAgain: ShardPartition[] = [];
 
   constructor(private readonly parts: LifecycleParts) {}
 
@@ -53,9 +57,9 @@ export class PartitionLifecycle {
     }
   }
 
-  /** A slice of one recovery, or one log that failed is opened anew; false where there is nothing to do now. */
+  /** A slice of one recovery, or of what is left of one, or a log that failed is opened anew; false where there is nothing to do now. */
   work(): boolean {
-    return this.recoverSome() || this.reopenSome();
+    return this.recoverSome() || this.reopenSome() || this.writeSomeAgain();
   }
 
   /** The log is closed and nothing of it acknowledged until it was read again from the disk itself. */
@@ -109,12 +113,31 @@ export class PartitionLifecycle {
       partition.failure = null;
       this.parts.show(partition);
       this.parts.notices.state(partition.slot, 'online');
-      this.parts.notices.sealed(partition.slot, partition.log.takeSealed());
+      this.writingAgain.push(partition);
       this.answer(partition, { error: 'NONE' });
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.failOpening(partition, error);
     }
+    return true;
+  }
+
+  private writeSomeAgain(): boolean {
+    const [partition] = this.writingAgain;
+    if (partition === undefined) return false;
+    const { log, state, slot } = partition;
+    let isDone = true;
+    if (log !== null && state === 'online') {
+      this.parts.pulse.concerns(slot);
+      try {
+        isDone = log.writeAgain(WRITE_AGAIN_SLICE_BYTES);
+        this.parts.notices.sealed(slot, log.takeSealed());
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        this.fail(partition, error);
+      }
+    }
+    if (isDone) this.writingAgain.shift();
     return true;
   }
 

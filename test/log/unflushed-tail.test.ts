@@ -30,6 +30,11 @@ function flushesIn(files: FakeFileSystem, action: () => void): number {
   return flushes;
 }
 
+/** Bit by bit, as a shard does. */
+function writeAgain(log: PartitionLog): void {
+  while (!log.writeAgain(500));
+}
+
 function recordsOf(files: FakeFileSystem, log: PartitionLog): number {
   return readAll(files, log).records.length;
 }
@@ -45,6 +50,8 @@ describe('the unflushed tail of a log', () => {
     assert.equal(flushes, 0);
     assert.equal(recordsOf(files, log), COUNT);
     assert.equal(log.flushedEndOffset, 0);
+    assert.deepEqual(log.takeSealed(), [], 'nobody is to flush what was not written again');
+    writeAgain(log);
     const sealed = log.takeSealed().map(({ baseOffset }) => baseOffset);
     assert.deepEqual(
       sealed,
@@ -90,7 +97,7 @@ describe('the unflushed tail of a log', () => {
     const files = killedAfter(1);
     files.nowMs += 60_000;
     const before = files.stat(SEGMENT)?.mtimeMs;
-    openLog(files, { config });
+    writeAgain(openLog(files, { config }));
     assert.equal(files.stat(SEGMENT)?.mtimeMs, before);
   });
 
@@ -153,11 +160,35 @@ describe('the unflushed tail of a log', () => {
     assert.equal(log.flushedEndOffset, COUNT);
   });
 
-  it('does not serve where it cannot be written again', () => {
+  it('is written again bit by bit while the log serves, and a segment that is sealed meanwhile is not told of before', () => {
     const files = killedAfter();
+    const log = openLog(files, { config });
+    const found = [...log.segments];
+    assert.equal(log.writeAgain(100), false);
+    assert.deepEqual(log.takeSealed(), [found[0]]);
+    while (log.segments.length === found.length) append(log, { values: [big] });
+    assert.deepEqual(log.takeSealed(), [], 'the one that was active is full, and not written again yet');
+    writeAgain(log);
+    assert.deepEqual(log.takeSealed(), found.slice(1));
+  });
+
+  it('is forgotten where its segment is deleted', () => {
+    const files = killedAfter();
+    const log = openLog(files, { config });
+    const { baseOffset } = log.segments[2];
+    log.deleteRecordsBefore(baseOffset);
+    writeAgain(log);
+    assert.equal(log.segments[0].baseOffset, baseOffset);
+    assert.deepEqual(log.takeSealed(), log.segments.slice(0, -1));
+    assert.equal(recordsOf(files, log), COUNT - baseOffset);
+  });
+
+  it('takes the log off line where it cannot be written again', () => {
+    const files = killedAfter();
+    const log = openLog(files, { config });
     files.before = (operation) => {
       if (operation === 'writev') throw systemError('EIO');
     };
-    assert.throws(() => openLog(files, { config }), StorageError);
+    assert.throws(() => writeAgain(log), StorageError);
   });
 });
