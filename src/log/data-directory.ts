@@ -226,9 +226,10 @@ export function holdDataDirectory(files: FileSystem, folder: string, mayWrite: b
 export function inspectDataDirectory(files: FileSystem, folder: string): InspectedDirectory {
   const path = resolve(folder);
   try {
+    // In this order: somebody may be making the folder just now, who writes ours first.
+    const meta = readMetaProperties(files, path);
     const ours = readTextFile(files, join(path, OUR_PROPERTIES_FILE));
     const catalogueIn = ours === null ? null : readOurProperties(ours, path);
-    const meta = readMetaProperties(files, path);
     if (meta !== null && ours === null) {
       throw new DataDirectoryError(
         `The data folder ${path} belongs to Apache Kafka (it has ${META_PROPERTIES_FILE} and no ${OUR_PROPERTIES_FILE}); choose another with log.dirs.`,

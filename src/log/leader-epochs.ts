@@ -25,6 +25,8 @@ export class LeaderEpochs {
   private doubtfulStart: Offset = -1;
   /** The file no longer says what we know. */
   changed = false;
+  /** Only what lies in front of the log start was forgotten since: no reason to write the file while the log serves. */
+  startMoved = false;
 
   get length(): number {
     return this.epochs.length;
@@ -82,11 +84,11 @@ export class LeaderEpochs {
     if (gone > 0) {
       this.epochs.splice(0, gone);
       this.starts.splice(0, gone);
-      this.changed = true;
+      this.startMoved = true;
     }
     if (this.starts.length > 0 && this.starts[0] < startOffset) {
       this.starts[0] = startOffset;
-      this.changed = true;
+      this.startMoved = true;
     }
   }
 

@@ -20,6 +20,8 @@ export class PartitionFolder {
   /** Files were made, renamed or removed in it since the folder itself was last synced. */
   hasNewEntry = false;
   private parentHasNewEntry = false;
+  /** The names of segments up to this base offset are on the disk, and the folder's own. */
+  private namedTo: Offset = -1;
   private isReady = false;
 
   constructor(
@@ -38,6 +40,7 @@ export class PartitionFolder {
     this.isReady = false;
     this.hasNewEntry = unsynced;
     this.parentHasNewEntry = unsynced;
+    this.namedTo = -1;
     this.snapshots.splice(0, this.snapshots.length, ...snapshots);
   }
 
@@ -63,6 +66,16 @@ export class PartitionFolder {
     if (this.files.exists(join(this.path, PARTITION_METADATA_FILE))) return;
     writePartitionTopicId(this.files, this.path, this.topicId);
     this.hasNewEntry = true;
+  }
+
+  /** Somebody else has synced the folder, and the one that it lies in, since the segment that begins at `baseOffset` was made. */
+  segmentsAreNamed(baseOffset: Offset): void {
+    this.namedTo = Math.max(this.namedTo, baseOffset);
+  }
+
+  /** Whether the segment that begins at `baseOffset` is known to be found after a crash. */
+  isNamed(baseOffset: Offset): boolean {
+    return baseOffset <= this.namedTo || !(this.hasNewEntry || this.parentHasNewEntry);
   }
 
   collect(set: FlushSet): void {

@@ -250,6 +250,7 @@ export class PartitionLog {
     }
     if (first !== undefined) this.startOffset = Math.max(this.startOffset, first.baseOffset);
     this.epochs.truncateFromEnd(endOffset);
+    this.epochs.truncateFromStart(this.startOffset);
     this.epoch = Math.max(this.options.leaderEpoch, this.epochs.latest);
     this.stagedEndOffset = endOffset;
     this.progress.begin(endOffset, unflushedFrom, this.clock.monotonicMs());
@@ -294,7 +295,7 @@ export class PartitionLog {
     const bases = new Set(this.segments.map((segment) => segment.baseOffset));
     const spent = folder.snapshots.filter((offset) => offset !== endOffset && !bases.has(offset));
     for (const offset of spent) folder.unlinkSnapshot(offset);
-    this.saveLeaderEpochs();
+    if (this.epochs.changed || this.epochs.startMoved) this.saveLeaderEpochs();
     folder.hasNewEntry = true;
     folder.flush();
     this.progress.settle(this.clock.monotonicMs());
@@ -489,9 +490,9 @@ export class PartitionLog {
 
   /** Not waited for: what a crash leaves of it is made good from the batches. */
   private saveLeaderEpochs(): void {
-    if (!this.epochs.changed) return;
     this.files.writeFileAtomically(join(this.directory, LEADER_EPOCH_FILE), Buffer.from(this.epochs.encode()), false);
     this.epochs.changed = false;
+    this.epochs.startMoved = false;
   }
 
   // --- flushing
@@ -544,6 +545,9 @@ export class PartitionLog {
   /** The sealed segment and its folder's entries are on disk; the flushed end moves over all that are, without a gap. */
   onSealedFlushed(segmentBase: Offset): void {
     this.progress.sealedFlushed(segmentBase);
+    // It was sealed as the next one was made.
+    const next = this.segments.find(({ baseOffset }) => baseOffset > segmentBase);
+    if (next !== undefined) this.folder.segmentsAreNamed(next.baseOffset);
   }
 
   // --- what a log knows of itself
@@ -706,8 +710,9 @@ export class PartitionLog {
 
   private takeOut(gone: readonly Segment[]): Retired {
     if (gone.length === 0) return NOTHING_RETIRED;
-    // Whatever the log goes on with must be found after a crash before anything is taken away.
-    flushing(this.directory, () => this.folder.flush());
+    // What the log begins with then must be found after a crash before anything is taken away.
+    const first = this.segments[gone.length];
+    if (!this.folder.isNamed(first.baseOffset)) flushing(this.directory, () => this.folder.flush());
     const retired = retire(this.files, this.openFiles, gone);
     this.segments.splice(0, gone.length);
     this.checks.recount();
