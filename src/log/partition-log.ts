@@ -51,13 +51,13 @@ import { ProducerState, type SequenceVerdict } from './producer-state.js';
 import { type LocatedRecords, locateRecords, type RecordLimits } from './record-range.js';
 import { Recovery } from './recovery.js';
 import { expired, NOTHING_RETIRED, type RetentionReason, type Retired, retire } from './retention.js';
+import { SealedSegments } from './sealed-segments.js';
 import { Segment } from './segment.js';
 import { isRollDue } from './segment-age.js';
 import { openActiveSegment } from './segment-open.js';
 import { SegmentSearch, writeIndexFiles } from './segment-search.js';
 import { StagedTurn } from './staged-turn.js';
 import { flushing, onDisk, StorageError } from './storage-error.js';
-import type { WriteAgain } from './write-again.js';
 
 const OFFSET_SPAN_MAX = 0x7fffffff;
 
@@ -95,6 +95,7 @@ export class PartitionLog {
   readonly openFiles: OpenFiles;
   readonly compaction: LogCompaction;
   readonly checks: LogChecks;
+  readonly sealed = new SealedSegments(this.segments);
   private readonly progress: FlushProgress;
   private readonly folder: PartitionFolder;
   private readonly clock: Clock;
@@ -112,10 +113,6 @@ export class PartitionLog {
   private stagedEndOffset: Offset = 0;
   /** Something was appended, rolled or removed since the log was opened. */
   private changed = false;
-  /** With flush=never: segments that were sealed, or found so and may be flushed now, since the last {@link takeSealed}. */
-  private sealed: Segment[] = [];
-  /** What a start found in memory and has not written again. */
-  private rest: WriteAgain[] = [];
 
   private constructor(private readonly options: PartitionLogOptions) {
     this.directory = options.directory;
@@ -232,7 +229,7 @@ export class PartitionLog {
     if (this.config.flush !== 'never') recovery.unflushed.flush();
     this.recovery = null;
     this.changed = true;
-    this.rest = recovery.unflushed.rest;
+    this.sealed.begin(recovery.unflushed.rest);
     this.finishOpening(recovery.endOffset, recovery.unflushed.start);
     return true;
   }
@@ -284,7 +281,7 @@ export class PartitionLog {
       trimRoom(files, openFiles.descriptor(active.path, 'write'), active, active.writtenBytes);
     }
     const unflushed = new FlushSet();
-    while (!this.writeAgain(Number.POSITIVE_INFINITY));
+    this.sealed.writeAllAgain();
     this.progress.collect(unflushed);
     for (const fd of unflushed.files) files.fdatasync(fd);
     writeIndexFiles(files, openFiles, active);
@@ -304,7 +301,7 @@ export class PartitionLog {
   /** Closes all files without flushing; nothing may be asked of this log any more. */
   abandon(): void {
     this.failure ??= new StorageError(`${this.directory} was abandoned`, this.directory);
-    this.rest = [];
+    this.sealed.forget();
     this.openFiles.closeUnder(this.directory);
   }
 
@@ -446,8 +443,7 @@ export class PartitionLog {
       throw this.undoTurn(error);
     }
     for (const offset of turn.rolledAt()) this.folder.addSnapshot(offset);
-    if (this.config.flush === 'never')
-      for (const { sealed } of turn.rolls) if (this.isWritten(sealed)) this.sealed.push(sealed);
+    if (this.config.flush === 'never') for (const { sealed } of turn.rolls) this.sealed.add(sealed);
     turn.commit(this.config.flush !== 'never');
     this.producers.keepTurn();
     if (makesFiles) this.folder.hasNewEntry = true;
@@ -497,30 +493,9 @@ export class PartitionLog {
 
   // --- flushing
 
-  /** Else whoever flushes it is told once it is. */
-  private isWritten(segment: Segment): boolean {
-    return !this.rest.some((one) => one.segment === segment);
-  }
-
-  /**
-   * Goes on for about `budgetBytes` to write again what the start found in memory, see {@link UnflushedTail}; true where nothing is
-   * left. @throws StorageError
-   */
-  writeAgain(budgetBytes: number): boolean {
-    const [first] = this.rest;
-    if (first === undefined) return true;
-    const { segment } = first;
-    // It may have been retired meanwhile.
-    const isThere = this.segments.includes(segment);
-    if (isThere && !first.run(budgetBytes)) return false;
-    this.rest.shift();
-    if (isThere && segment !== this.segments.at(-1)) this.sealed.push(segment);
-    return this.rest.length === 0;
-  }
-
   /** Adds all that must be made durable for the log to be flushed up to its present end. @throws StorageError */
   collectUnflushed(set: FlushSet): void {
-    while (!this.writeAgain(Number.POSITIVE_INFINITY));
+    this.sealed.writeAllAgain();
     this.progress.collect(set);
     this.folder.collect(set);
   }
@@ -529,17 +504,6 @@ export class PartitionLog {
   onFlushed(): void {
     this.progress.settle(this.clock.monotonicMs());
     this.folder.settle();
-  }
-
-  /**
-   * With `flush=never` nothing waits for the disk, but a segment that is full is brought there by somebody else, so that
-   * a start after a crash need not scan it. Returns those that were sealed, or recovered, since the last call.
-   */
-  takeSealed(): readonly Segment[] {
-    if (this.sealed.length === 0) return this.sealed;
-    const taken = this.sealed;
-    this.sealed = [];
-    return taken;
   }
 
   /** The sealed segment and its folder's entries are on disk; the flushed end moves over all that are, without a gap. */

@@ -181,6 +181,8 @@ export class RingConsumer extends RingEnd {
   }
 
   /** Calls `ready` once, as soon as there is something to poll; no timer, no polling. Returns false if there is already. */
+  // Looking on here for 40 or 80 us after a shard was woken for one or two appends, instead of being called, changed no latency
+  // (1,000 records a second 0.17 against 0.17 ms, 10 MB/s 0.23 against 0.20) and took 1 to 3 % of a core: not kept.
   whenReady(ready: () => void): boolean {
     if (!this.announceSleep()) return false;
     const waiting = Atomics.waitAsync(this.words, PARKED_WORD, 1);

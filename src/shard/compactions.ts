@@ -37,7 +37,7 @@ export class Compactions {
     const { notices, fail } = this.parts;
     try {
       log.roll();
-      notices.sealed(partition.slot, log.takeSealed());
+      notices.sealed(partition.slot, log.sealed.take());
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       // On a full disk the log stands as it was.

@@ -130,8 +130,8 @@ export class PartitionLifecycle {
     if (log !== null && state === 'online') {
       this.parts.pulse.concerns(slot);
       try {
-        isDone = log.writeAgain(WRITE_AGAIN_SLICE_BYTES);
-        this.parts.notices.sealed(slot, log.takeSealed());
+        isDone = log.sealed.writeAgain(WRITE_AGAIN_SLICE_BYTES);
+        this.parts.notices.sealed(slot, log.sealed.take());
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         this.fail(partition, error);

@@ -208,7 +208,7 @@ export class Shard {
       try {
         partition.log.write();
         if (partition.toldOf !== null) partition.wroteSince = true;
-        this.notices.sealed(partition.slot, partition.log.takeSealed());
+        this.notices.sealed(partition.slot, partition.log.sealed.take());
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         if (error.full) this.refuseGathered(partition, error);

@@ -204,7 +204,7 @@ describe('a log', () => {
     const sealed: number[] = [];
     for (let i = 0; i < 8; i++) {
       append(log, { values: [big('n')] });
-      for (const { baseOffset } of log.takeSealed()) sealed.push(baseOffset);
+      for (const { baseOffset } of log.sealed.take()) sealed.push(baseOffset);
     }
     assert.deepEqual(sealed, [0, 2, 4]);
     log.onSealedFlushed(2);
@@ -217,6 +217,29 @@ describe('a log', () => {
     assert.equal(log.logEndOffset, 8);
     log.close();
     assert.equal(log.flushedEndOffset, 8);
+  });
+
+  it('with flush=never retires segments without waiting for the disk where the names of those behind them are there', () => {
+    const files = new FakeFileSystem();
+    const log = openLog(files, { config: { segmentBytesMax: 4000, flush: 'never' } });
+    for (let i = 0; i < 8; i++) append(log, { values: [big('n')] });
+    let syncs = 0;
+    files.before = (operation) => {
+      if (operation === 'fsyncDirectory') syncs++;
+    };
+    log.deleteRecordsBefore(2);
+    assert.ok(syncs > 0, 'nobody had synced the folder yet');
+    append(log, { values: [big('n')] });
+    append(log, { values: [big('n')] });
+    syncs = 0;
+    log.onSealedFlushed(2);
+    log.deleteRecordsBefore(4);
+    assert.equal(syncs, 0, 'whoever flushed the one in front of it had');
+    log.deleteRecordsBefore(6);
+    assert.ok(syncs > 0);
+    files.crash(() => 0);
+    const again = openLog(files, { config: { segmentBytesMax: 4000, flush: 'never' }, logStartOffset: 6 });
+    assert.equal(again.logStartOffset, 6);
   });
 
   it('refuses to open where records below the log start are all that is left', () => {

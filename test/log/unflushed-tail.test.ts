@@ -32,7 +32,7 @@ function flushesIn(files: FakeFileSystem, action: () => void): number {
 
 /** Bit by bit, as a shard does. */
 function writeAgain(log: PartitionLog): void {
-  while (!log.writeAgain(500));
+  while (!log.sealed.writeAgain(500));
 }
 
 function recordsOf(files: FakeFileSystem, log: PartitionLog): number {
@@ -50,9 +50,9 @@ describe('the unflushed tail of a log', () => {
     assert.equal(flushes, 0);
     assert.equal(recordsOf(files, log), COUNT);
     assert.equal(log.flushedEndOffset, 0);
-    assert.deepEqual(log.takeSealed(), [], 'nobody is to flush what was not written again');
+    assert.deepEqual(log.sealed.take(), [], 'nobody is to flush what was not written again');
     writeAgain(log);
-    const sealed = log.takeSealed().map(({ baseOffset }) => baseOffset);
+    const sealed = log.sealed.take().map(({ baseOffset }) => baseOffset);
     assert.deepEqual(
       sealed,
       log.segments.slice(0, -1).map(({ baseOffset }) => baseOffset),
@@ -136,7 +136,7 @@ describe('the unflushed tail of a log', () => {
       assert.ok(log !== undefined && flushes > 0);
       assert.equal(recordsOf(files, log), COUNT);
       assert.equal(log.flushedEndOffset, COUNT);
-      assert.deepEqual(log.takeSealed(), []);
+      assert.deepEqual(log.sealed.take(), []);
     }
   });
 
@@ -164,12 +164,12 @@ describe('the unflushed tail of a log', () => {
     const files = killedAfter();
     const log = openLog(files, { config });
     const found = [...log.segments];
-    assert.equal(log.writeAgain(100), false);
-    assert.deepEqual(log.takeSealed(), [found[0]]);
+    assert.equal(log.sealed.writeAgain(100), false);
+    assert.deepEqual(log.sealed.take(), [found[0]]);
     while (log.segments.length === found.length) append(log, { values: [big] });
-    assert.deepEqual(log.takeSealed(), [], 'the one that was active is full, and not written again yet');
+    assert.deepEqual(log.sealed.take(), [], 'the one that was active is full, and not written again yet');
     writeAgain(log);
-    assert.deepEqual(log.takeSealed(), found.slice(1));
+    assert.deepEqual(log.sealed.take(), found.slice(1));
   });
 
   it('is forgotten where its segment is deleted', () => {
@@ -179,7 +179,7 @@ describe('the unflushed tail of a log', () => {
     log.deleteRecordsBefore(baseOffset);
     writeAgain(log);
     assert.equal(log.segments[0].baseOffset, baseOffset);
-    assert.deepEqual(log.takeSealed(), log.segments.slice(0, -1));
+    assert.deepEqual(log.sealed.take(), log.segments.slice(0, -1));
     assert.equal(recordsOf(files, log), COUNT - baseOffset);
   });
 
