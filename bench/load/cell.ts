@@ -8,7 +8,8 @@ export type LoadLimit =
   | { readonly kind: 'receive' }
   | { readonly kind: 'echo' }
   | { readonly kind: 'round-trip' }
-  | { readonly kind: 'fetch'; readonly way: 'sendfile' | 'copy' }
+  /** `batchByBatch`: the file was written as a log is, and not in pieces of 4 MiB, which get larger pages. */
+  | { readonly kind: 'fetch'; readonly way: 'sendfile' | 'copy'; readonly batchByBatch?: boolean }
   | { readonly kind: 'disk-read' }
   | { readonly kind: 'flush'; readonly batchBytes: number; readonly batchesPerFile: number };
 

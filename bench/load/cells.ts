@@ -111,7 +111,9 @@ function fetchCell(name: string, work: string, set: CellSet, connections: number
     set,
     limits: [
       { kind: 'fetch', way: 'sendfile' },
-      { kind: 'fetch', way: 'copy' },
+      { kind: 'fetch', way: 'sendfile', batchByBatch: true },
+      // Far from the others, so once is enough.
+      ...(set === 'quick' ? [{ kind: 'fetch', way: 'copy' } as const] : []),
     ],
     preloadBytes: 512 * MiB,
     job: (options) => ({
