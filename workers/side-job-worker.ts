@@ -23,7 +23,8 @@ export function runCompactionJob({
 }
 
 export function runDeletion({ paths, handover }: { paths: readonly string[]; handover: HandoverMemory }): void {
-  removeAll(paths, new Handover<never, never>(handover));
+  const host = new Handover<never, never>(handover);
+  removeAll(paths, { waitingMs: () => host.waitingMs(systemClock.nowMs()), pause: (ms) => host.pause(ms) });
 }
 
 export function runSegmentCheck({

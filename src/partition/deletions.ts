@@ -1,4 +1,5 @@
-/** What is to be deleted on one disk: one thing after the other, gently, the less so the more waits. Main thread. */
+/** What is to be deleted on one disk: one thing after the other, gently, the less so the longer others wait. Main thread. */
+import type { Clock } from '../base/clock.js';
 import { type HandoverMemory, type OpenHandover, openHandover } from '../ring/handover.js';
 
 /** Files and folders that go one after the other. */
@@ -11,26 +12,30 @@ export interface DeletionJob {
 export class Deletions {
   private last: Promise<void> = Promise.resolve();
   private present: OpenHandover | null = null;
-  private added = 0;
+  /** When each of those was added that wait, ms since 1970. */
+  private readonly waitingSinceMs: number[] = [];
   private begun = 0;
-  /** So many of those that were added go without pauses. */
+  /** So many of all go without pauses. */
   private hurried = 0;
   private ending = false;
 
-  /** `run` has the job done by a thread; it must not reject. */
-  constructor(private readonly run: (job: DeletionJob) => Promise<void>) {}
+  constructor(
+    private readonly clock: Clock,
+    /** Has the job done by a thread; must not reject. */
+    private readonly run: (job: DeletionJob) => Promise<void>,
+  ) {}
 
   /** Resolves when they are gone, or could not be deleted. */
   add(paths: readonly string[]): Promise<void> {
-    this.added++;
-    this.present?.keepWaiting(this.added - this.begun);
+    this.waitingSinceMs.push(this.clock.nowMs());
+    this.present?.keepWaitingSince(this.waitingSinceMs[0]);
     this.last = this.last.then(() => this.begin(paths));
     return this.last;
   }
 
   /** All that was added by now goes without pauses. */
   hurry(): void {
-    this.hurried = this.added;
+    this.hurried = this.begun + this.waitingSinceMs.length;
     this.present?.stop();
   }
 
@@ -43,9 +48,10 @@ export class Deletions {
 
   private async begin(paths: readonly string[]): Promise<void> {
     this.begun++;
+    this.waitingSinceMs.shift();
     const handover = openHandover(async () => null);
     this.present = handover;
-    handover.keepWaiting(this.added - this.begun);
+    handover.keepWaitingSince(this.waitingSinceMs[0] ?? 0);
     if (this.ending || this.begun <= this.hurried) handover.stop();
     await this.run({ paths, handover: handover.memory });
     handover.close();

@@ -83,7 +83,7 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
   const share = SHORT_JOB_THREADS + Math.floor(longJobThreads / folders.length);
   const lanes = folders.map((folder): Lane => {
     const jobs = fastq.promise((job: () => Promise<unknown>) => job(), share);
-    return { folder, jobs, deletions: new Deletions((job) => jobs.push(() => remove(job)) as Promise<void>) };
+    return { folder, jobs, deletions: new Deletions(clock, (job) => jobs.push(() => remove(job)) as Promise<void>) };
   });
   const laneOf = (path: string): Lane =>
     lanes.find(({ folder }) => path === folder || isBelow(path, folder)) ?? lanes[0];

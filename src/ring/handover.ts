@@ -5,14 +5,14 @@
  * ```
  *  port     worker -> main: what is asked        main -> worker: the answer
  *  signal   int32 0: answers given so far        int32 1: 1 when the worker should give up
- *           int32 2: how many such jobs wait until this one is done
+ *           int32 2: since when something waits until this is done, seconds since 1970; 0 where nothing does
  * ```
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 
 const ANSWERS = 0;
 const STOPPED = 1;
-const WAITING = 2;
+const WAITING_SINCE = 2;
 const WORDS = 3;
 
 export interface HandoverMemory {
@@ -32,9 +32,10 @@ export class Handover<Question, Answer> {
     return Atomics.load(this.words, STOPPED) === 1;
   }
 
-  /** How many jobs wait until this one is done, as far as the main thread says. */
-  get waiting(): number {
-    return Atomics.load(this.words, WAITING);
+  /** For how long something has waited until this is done; 0 where nothing does. */
+  waitingMs(nowMs: number): number {
+    const sinceSeconds = Atomics.load(this.words, WAITING_SINCE);
+    return sinceSeconds === 0 ? 0 : Math.max(0, nowMs - sinceSeconds * 1000);
   }
 
   /** null where the worker should give up instead. */
@@ -58,8 +59,8 @@ export interface OpenHandover {
   /** `port` goes to the worker with the signal, by transfer. */
   readonly memory: HandoverMemory;
   stop(): void;
-  /** So many jobs wait until this one is done. */
-  keepWaiting(jobs: number): void;
+  /** Since then something waits until this is done, ms since 1970; 0: nothing does. */
+  keepWaitingSince(ms: number): void;
   close(): void;
 }
 
@@ -83,8 +84,8 @@ export function openHandover<Question, Answer>(answer: (question: Question) => P
       Atomics.notify(words, STOPPED);
       wake();
     },
-    keepWaiting: (jobs) => {
-      Atomics.store(words, WAITING, jobs);
+    keepWaitingSince: (ms) => {
+      Atomics.store(words, WAITING_SINCE, Math.floor(ms / 1000));
     },
     close: () => port1.close(),
   };

@@ -1,8 +1,9 @@
-/** Deletions of one disk: in order, one at a time; how many wait is told, and whoever is in a hurry stops the pauses. */
+/** Deletions of one disk: in order, one at a time; for how long others wait is told, and whoever is in a hurry stops the pauses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type DeletionJob, Deletions } from '../../src/partition/deletions.js';
 import { Handover } from '../../src/ring/handover.js';
+import { FakeClock } from '../base/fake-clock.js';
 
 /** Stands for the pool: each job lasts until it is ended here. */
 class HeldJobs {
@@ -18,33 +19,37 @@ class HeldJobs {
   }
 }
 
-test('one deletion at a time, in order, each told how many wait', async () => {
+test('one deletion at a time, in order, each told for how long the next one has waited', async () => {
+  const clock = new FakeClock();
   const jobs = new HeldJobs();
-  const deletions = new Deletions(jobs.run);
-  const all = ['a', 'b', 'c'].map((path) => deletions.add([path]));
+  const deletions = new Deletions(clock, jobs.run);
+  const waitingMs = (): number => jobs.last.handover.waitingMs(clock.nowMs());
+  const all = [deletions.add(['a'])];
   await null;
-  assert.deepEqual(jobs.last.paths, ['a']);
-  assert.equal(jobs.last.handover.waiting, 2);
-  all.push(deletions.add(['d']));
-  assert.equal(jobs.last.handover.waiting, 3);
-  for (const [at, waiting] of [2, 1, 0].entries()) {
-    jobs.last.end();
-    await all[at];
-    assert.equal(jobs.begun.length, at + 2);
-    assert.equal(jobs.last.handover.waiting, waiting);
-    assert.equal(jobs.last.handover.stopped, false);
+  assert.equal(waitingMs(), 0);
+  for (const path of ['b', 'c']) {
+    clock.advance(5000);
+    all.push(deletions.add([path]));
   }
+  clock.advance(5000);
+  assert.deepEqual(jobs.last.paths, ['a']);
+  assert.equal(waitingMs(), 10_000);
+  jobs.last.end();
+  await all[0];
+  assert.deepEqual(jobs.last.paths, ['b']);
+  assert.equal(waitingMs(), 5000);
+  jobs.last.end();
+  await all[1];
+  assert.deepEqual(jobs.last.paths, ['c']);
+  assert.equal(waitingMs(), 0);
+  assert.equal(jobs.last.handover.stopped, false);
   jobs.last.end();
   await Promise.all(all);
-  assert.deepEqual(
-    jobs.begun.flatMap(({ paths }) => paths),
-    ['a', 'b', 'c', 'd'],
-  );
 });
 
 test('hurry reaches what was added before, and nothing that comes later', async () => {
   const jobs = new HeldJobs();
-  const deletions = new Deletions(jobs.run);
+  const deletions = new Deletions(new FakeClock(), jobs.run);
   const first = deletions.add(['a']);
   const second = deletions.add(['b']);
   await null;
