@@ -6,7 +6,7 @@
  *
  *     disk      flushed, dropped from memory, read from the disk: what counts is what the disk has.
  *     memory    read from memory. What is valid is written there once more, so that it is on its way to the disk whatever became
- *               of it: behind the start, while the log serves (see `rest`). No disk is waited for: a gibibyte takes 0.1 s
+ *               of it: behind the start, while the log serves (see `rest`). No disk is waited for: a gibibyte takes 0.2 s
  *               instead of 1.5.
  *     both      all that memory has is written there once more; then as `disk`.
  *
