@@ -1,5 +1,6 @@
 /** The door to node:fs for everything that owns data files: synchronous, so that a shard needs no promise. Any thread. */
 import * as fs from 'node:fs';
+import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { available, fadviseDontNeed, isCached, syncfs } from '../base/libc.js';
@@ -16,6 +17,8 @@ export interface FileStat {
 
 /** Errors are those of node:fs (with a `code`); behind a descriptor that failed to sync nothing may be believed. */
 export interface FileSystem {
+  /** A long write gets fewer and larger pages than many short ones. */
+  readonly hasLargePages: boolean;
   open(path: string, mode: OpenMode): number;
   close(fd: number): void;
   /** Reads up to `length` bytes of the file from `position` into `buffer` at `at`; returns how many there were. */
@@ -62,7 +65,16 @@ export const ASIDE_SUFFIX = '.tmp';
 /** Linux keeps pages in runs of up to so many bytes, and drops none of which a part is to stay. */
 const LARGEST_FOLIO_BYTES = 2 * 1024 * 1024;
 
+/** ext4 and xfs keep what is written in pages of many sizes, ext4 from this release of Linux on. */
+const LARGE_PAGES_FROM = [6, 16];
+
+function isLinuxFrom([major, minor]: readonly number[]): boolean {
+  const [ownMajor, ownMinor] = release().split('.').map(Number);
+  return process.platform === 'linux' && (ownMajor > major || (ownMajor === major && ownMinor >= minor));
+}
+
 export const nodeFileSystem: FileSystem = {
+  hasLargePages: isLinuxFrom(LARGE_PAGES_FROM),
   open: (path, mode) => fs.openSync(path, openFlags[mode], 0o644),
   close: (fd) => fs.closeSync(fd),
   read: (fd, buffer, at, length, position) => fs.readSync(fd, buffer, at, length, position),

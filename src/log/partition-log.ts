@@ -437,7 +437,7 @@ export class PartitionLog {
     const makesFiles = turn.makesFiles;
     try {
       onDisk('make', this.directory, () => this.folder.makeReady());
-      turn.write(this.config.flush !== 'never', this.config.preparedBytesMax);
+      turn.write(this.config);
       if (this.epochs.changed) onDisk('write the epochs of', this.directory, () => this.saveLeaderEpochs());
     } catch (error) {
       throw this.undoTurn(error);

@@ -1,15 +1,18 @@
 /** The batches of one shard turn between `stage` and `write`, and the way back to before they came. Lives on shards. */
 import type { Offset } from '../base/units.js';
+import type { LogConfig } from '../config/log-config.js';
 import type { FileSystem } from './file-system.js';
 import type { OpenFiles } from './open-files.js';
 import { writePiecewise } from './piecewise-write.js';
-import { prepareRoom, trimRoom } from './prepared-room.js';
+import { roomBehind, trimRoom } from './prepared-room.js';
 import type { Segment, SegmentMark } from './segment.js';
 import { writeIndexFiles } from './segment-search.js';
-import { flushing, onDisk } from './storage-error.js';
+import { flushing, onDisk, StorageError } from './storage-error.js';
 
 /** A turn ends after so many bytes, so that the first of its batches is not kept waiting by the last. */
 export const TURN_BYTES_MAX = 8 * 1024 * 1024;
+
+const NO_ROOM = new Uint8Array(0);
 
 interface Roll {
   readonly sealed: Segment;
@@ -64,11 +67,12 @@ export class StagedTurn {
   }
 
   /**
-   * One writev for each file. With `flushBeforeRoll` a segment is on disk before the next one has a name: else a cut of
-   * power could leave a hole between two segments. `preparedBytesMax`: see prepared-room.
+   * One writev for each file. Unless nothing is flushed on the way, a segment is on disk before the next one has a name: else a
+   * cut of power could leave a hole between two segments.
    * @throws StorageError, and then {@link undo} is due.
    */
-  write(flushBeforeRoll: boolean, preparedBytesMax: number): void {
+  write(config: LogConfig): void {
+    const flushBeforeRoll = config.flush !== 'never';
     const { views, targets, rolls } = this;
     let roll = 0;
     for (let from = 0; from < views.length; ) {
@@ -77,25 +81,30 @@ export class StagedTurn {
       let to = from + 1;
       let bytes = views[from].length;
       for (; to < views.length && targets[to] === segment; to++) bytes += views[to].length;
-      this.writeFully(
-        segment,
-        from === 0 && to === views.length ? views : views.slice(from, to),
-        bytes,
-        preparedBytesMax,
-      );
+      const buffers = from === 0 && to === views.length ? views : views.slice(from, to);
+      const isFull = to < views.length;
+      this.writeFully(segment, buffers, bytes, isFull ? NO_ROOM : roomBehind(this.parts.files, config, segment, bytes));
       from = to;
     }
     for (; roll < rolls.length; roll++) this.seal(rolls[roll], flushBeforeRoll);
   }
 
-  private writeFully(segment: Segment, buffers: Uint8Array[], bytes: number, preparedBytesMax: number): void {
+  private writeFully(segment: Segment, buffers: readonly Uint8Array[], bytes: number, room: Uint8Array): void {
     const { files, openFiles } = this.parts;
     const fd = openFiles.descriptor(segment.path, 'create');
-    onDisk('write to', segment.path, () => {
-      writePiecewise(files, fd, buffers, segment.pendingBytes);
-      segment.pendingBytes += bytes;
-    });
-    prepareRoom(files, fd, segment, bytes, preparedBytesMax);
+    const from = segment.pendingBytes;
+    // What of it was written before an error is there as well.
+    segment.preparedBytes = Math.max(segment.preparedBytes, from + bytes + room.length);
+    const write = (all: readonly Uint8Array[]) =>
+      onDisk('write to', segment.path, () => writePiecewise(files, fd, all, from));
+    try {
+      write(room.length === 0 ? buffers : [...buffers, room]);
+    } catch (error) {
+      if (room.length === 0 || !(error instanceof StorageError && error.full)) throw error;
+      // The batches alone may find a place yet.
+      write(buffers);
+    }
+    segment.pendingBytes = from + bytes;
   }
 
   private seal({ sealed, opened, snapshot }: Roll, flush: boolean): void {

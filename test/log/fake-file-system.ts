@@ -42,6 +42,7 @@ export function systemError(code: string): Error {
 }
 
 export class FakeFileSystem implements FileSystem {
+  hasLargePages = true;
   /** Called in front of every operation; what it throws is the operation's failure. */
   before: (operation: FileOperation, path: string) => void = () => {};
   /** How many of the offered bytes a write at a position takes. */

@@ -1,4 +1,4 @@
-/** Zeros behind the data of a segment: made by small appends, never taken for data, gone from files that are left. */
+/** Zeros behind the data of a segment: never taken for data, gone from files that are left. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeFileSystem, systemError } from './fake-file-system.js';
@@ -78,15 +78,19 @@ test('the cut leaves a segment the time of its last append', () => {
 test('a disk that has no room for room takes batches all the same', () => {
   const files = new FakeFileSystem();
   const log = openLog(files, { config });
-  // Every batch is smaller than this, every step of room larger.
-  const write = files.write.bind(files);
-  files.write = (fd, buffer, at, length, position) => {
-    if (length > 700) throw systemError('ENOSPC');
-    return write(fd, buffer, at, length, position);
+  const writev = files.writev.bind(files);
+  let refused = 0;
+  files.writev = (fd, buffers, position) => {
+    if (buffers.at(-1)?.every((byte) => byte === 0)) {
+      refused++;
+      throw systemError('ENOSPC');
+    }
+    return writev(fd, buffers, position);
   };
   for (let serial = 0; serial < 40; serial++) {
     assert.equal(append(log, { values: [value(serial)] }).error, 'NONE');
   }
+  assert.ok(refused > 0);
   assert.equal(values(files, log).length, 40);
 });
 
@@ -95,4 +99,22 @@ test('none is made where none is wanted', () => {
   const log = openLog(files, { config: { ...testConfig, preparedBytesMax: 0 } });
   for (let serial = 0; serial < 40; serial++) append(log, { values: [value(serial)] });
   assert.equal(files.readFile(first).length, log.endPosition);
+});
+
+test('large appends have room where nothing is flushed on the way and pages differ in size', () => {
+  const lengthWith = (flushMode: 'ack' | 'interval' | 'never', hasLargePages: boolean): number => {
+    const files = new FakeFileSystem();
+    files.hasLargePages = hasLargePages;
+    const log = openLog(files, { config: { flush: flushMode, preparedBytesMax: 128 * 1024 } });
+    for (let serial = 0; serial < 20; serial++) append(log, { values: ['x'.repeat(16_000)] });
+    assert.equal(values(files, log).length, 20);
+    const content = files.readFile(first);
+    assert.ok(content.subarray(log.endPosition).every((byte) => byte === 0));
+    return content.length - log.endPosition;
+  };
+  for (const flushMode of ['interval', 'never'] as const) {
+    assert.ok(lengthWith(flushMode, true) > 0, flushMode);
+    assert.equal(lengthWith(flushMode, false), 0, flushMode);
+  }
+  assert.equal(lengthWith('ack', true), 0);
 });
