@@ -14,7 +14,7 @@ export interface Written {
  * Bytes are summed and written in pieces that begin at multiples of this in the file: a longer write makes the kernel look for
  * physically contiguous memory, which a machine that is not alone on its hardware must be given first.
  */
-const pieceBytes = 32 * 1024;
+const pieceBytes = 64 * 1024;
 
 class RingFile {
   private fd: number | null = null;

@@ -10,15 +10,15 @@
  *     flushes   A small append into room changes neither the file's size nor its blocks, so its flush needs no journal commit:
  *               measured on ext4, fdatasync of 1 KiB 0.10 ms instead of 0.16 ms; 16 x 5 single records, each on disk first,
  *               1.25 times as many a second.
- *     pages     The size of a write decides the size of the pages that it gets, and every page costs: so where nothing is flushed
- *               on the way, larger appends have room as well. Measured on ext4, 16 files in turn, CPU-s/GB: batches of 64 KiB
- *               0.20 instead of 0.27, of 16 KiB 0.24 instead of 0.46; and sendfile of what was written 1.15 times as fast.
+ *     pages     The size of a write decides the size of the pages that it gets, and every page costs: so larger appends have room
+ *               as well where pages come in sizes. Measured on ext4, 16 files in turn, CPU-s/GB: batches of 64 KiB 0.20 instead
+ *               of 0.27, of 16 KiB 0.24 instead of 0.46; and sendfile of what was written 1.15 times as fast. Where a flush
+ *               brings the zeros to the disk first, throughput is 1.02 times what it is without.
  */
-// Where each flush would bring the zeros to the disk as well, those of large appends cost as much as they save: 16 and 64 KiB
-// batches 0.95-1.02 times as fast with room. Larger steps than PAGES_STEP_BYTES do a little better where memory was used a moment
-// ago (0.19), and far worse on a virtual machine that has given it back to its host (0.5-0.8).
+// Larger steps than PAGES_STEP_BYTES do a little better where memory was used a moment ago (0.19), and far worse on a virtual
+// machine that has given it back to its host (0.5-0.8). Where pages are of one size, room for large appends costs as much as it
+// saves: 16 and 64 KiB batches 0.95-1.02 times as fast.
 import { type FilePosition, KiB } from '../base/units.js';
-import type { LogConfig } from '../config/log-config.js';
 import type { FileSystem } from './file-system.js';
 import type { Segment } from './segment.js';
 
@@ -37,25 +37,20 @@ const NONE = Buffer.alloc(0);
 let zeros = Buffer.alloc(128 * KiB);
 
 /** The zeros to write behind the next `bytes` of a segment: none where there is room yet. */
-export function roomBehind(files: FileSystem, config: LogConfig, segment: Segment, bytes: number): Uint8Array {
+export function roomBehind(files: FileSystem, preparedBytesMax: number, segment: Segment, bytes: number): Uint8Array {
   const end = segment.pendingBytes + bytes;
   if (end <= segment.preparedBytes) return NONE;
-  const room = roomEnd(files, config, end, bytes) - end;
+  const room = roomEnd(files, preparedBytesMax, end, bytes) - end;
   if (room > zeros.length) zeros = Buffer.alloc(room);
   return zeros.subarray(0, room);
 }
 
 /** Where a file whose last `bytes` end at `end` should end; at `end` itself as long as the segment is small. */
-function roomEnd(
-  files: FileSystem,
-  { flush, preparedBytesMax }: LogConfig,
-  end: FilePosition,
-  bytes: number,
-): FilePosition {
+function roomEnd(files: FileSystem, preparedBytesMax: number, end: FilePosition, bytes: number): FilePosition {
   let step = preparedBytesMax - (preparedBytesMax % STEP_UNIT_BYTES);
   let stepMin = preparedBytesMax / STEP_SHARE;
   if (bytes > SMALL_WRITE_BYTES_MAX) {
-    if (flush === 'ack' || !files.hasLargePages) return end;
+    if (!files.hasLargePages) return end;
     step = Math.min(step, PAGES_STEP_BYTES);
     stepMin = step;
   }

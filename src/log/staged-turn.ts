@@ -83,7 +83,12 @@ export class StagedTurn {
       for (; to < views.length && targets[to] === segment; to++) bytes += views[to].length;
       const buffers = from === 0 && to === views.length ? views : views.slice(from, to);
       const isFull = to < views.length;
-      this.writeFully(segment, buffers, bytes, isFull ? NO_ROOM : roomBehind(this.parts.files, config, segment, bytes));
+      this.writeFully(
+        segment,
+        buffers,
+        bytes,
+        isFull ? NO_ROOM : roomBehind(this.parts.files, config.preparedBytesMax, segment, bytes),
+      );
       from = to;
     }
     for (; roll < rolls.length; roll++) this.seal(rolls[roll], flushBeforeRoll);
