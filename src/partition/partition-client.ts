@@ -374,7 +374,7 @@ export class PartitionClient implements Partitions {
 
   /** Off the shard's thread: a gigabyte of dirty pages would hold up its appends for seconds. */
   private async flushSealed(entry: PartitionEntry, segmentBase: Offset, path: string): Promise<void> {
-    const outcome = await this.options.sideJobs.flush(path);
+    const outcome = await this.options.sideJobs.flush({ path, topicId: entry.topicId });
     if (outcome !== null) await this.ask(entry, { kind: 'sealedFlushed', segmentBase, ...outcome });
   }
 

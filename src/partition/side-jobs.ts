@@ -14,7 +14,7 @@ import type { Piscina } from 'piscina';
 import type { Clock } from '../base/clock.js';
 import type { CompactionJob, CompactionOutcome } from '../base/compaction-plan.js';
 import type { Logger } from '../base/logger.js';
-import type { SealedFlush } from '../base/sealed-flush.js';
+import type { SealedFlush, SealedFlushJob } from '../base/sealed-flush.js';
 import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { PreparationJob, PreparationOutcome } from '../record/batch-preparation.js';
 import type { HandoverMemory } from '../ring/handover.js';
@@ -32,7 +32,7 @@ export interface SideJobs {
   /** What is to be deleted in the folder by now goes without pauses: its disk is full. */
   hurryDeletions(folder: string): void;
   /** Brings a sealed segment to disk; null where that could not be tried, or nobody needs it any more. */
-  flush(path: string): Promise<SealedFlush | null>;
+  flush(job: SealedFlushJob): Promise<SealedFlush | null>;
   /** Saves where the logs stand; false where that failed. */
   checkpoint(directory: string, progress: readonly object[]): Promise<boolean>;
   /** Whether the folder is there, or could be made, and can be read. */
@@ -138,13 +138,13 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
       logger.warn({ job: 'delete', error: (error as Error).message }, what);
     }
   };
-  const flush = async (path: string): Promise<SealedFlush | null> => {
+  const flush = async (job: SealedFlushJob): Promise<SealedFlush | null> => {
     pool ??= open();
     try {
-      return await (await pool).run(path, { name: 'runSealedFlush' });
+      return await (await pool).run(job, { name: 'runSealedFlush' });
     } catch (error) {
       const what = 'could not flush a sealed segment; a start after a crash scans it';
-      logger.warn({ path, error: (error as Error).message }, what);
+      logger.warn({ path: job.path, error: (error as Error).message }, what);
       return null;
     }
   };
@@ -152,7 +152,7 @@ export function createSideJobs({ entry, threads, folders, clock, logger }: SideJ
     async readAhead(path, fd, position, length) {
       await inLane(path, () => run({ kind: 'readAhead', fd, position, length }, 'could not read ahead'));
     },
-    flush: (path) => inLane(path, () => flush(path)),
+    flush: (job) => inLane(job.path, () => flush(job)),
     delete: (paths) => laneOf(paths[0]).deletions.add(paths),
     hurryDeletions: (folder) => laneOf(folder).deletions.hurry(),
     checkpoint(directory, progress) {

@@ -35,6 +35,9 @@ export interface Acknowledgement {
   readonly message: string | null;
 }
 
+/** Of the partition that the bench opens in this slot. */
+export const topicIdAt = (slot: number): string => 'AAAAAAAAAAAAAAAAAAAAA'.concat('BCDEFGH'[slot % 7]);
+
 export class ShardBench {
   readonly clock = new FakeClock();
   readonly flushTimes = new Histogram(instruments.millrace_fsync_seconds.bounds);
@@ -83,7 +86,7 @@ export class ShardBench {
     return this.request(slot, {
       kind: 'open',
       topic: `t${slot}`,
-      topicId: 'AAAAAAAAAAAAAAAAAAAAA'.concat('BCDEFGH'[slot % 7]),
+      topicId: topicIdAt(slot),
       index: 0,
       directory: `/data/t${slot}-0`,
       config,

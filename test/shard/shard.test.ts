@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { flushSealed } from '../../src/log/sealed-flush.js';
 import { type FakeFileSystem, systemError } from '../log/fake-file-system.js';
-import { ShardBench } from './shard-bench.js';
+import { ShardBench, topicIdAt } from './shard-bench.js';
 
 const flushesOf = (files: FakeFileSystem): { fdatasync: number; syncFileSystem: number } => {
   const counts = { fdatasync: 0, syncFileSystem: 0 };
@@ -338,7 +338,7 @@ function afterFailedFlush(meanwhile: (files: ShardBench['files'], path: string) 
   bench.files.before = (operation) => {
     if (operation === 'fdatasync') throw systemError('EIO');
   };
-  const outcome = flushSealed(sealed.path, bench.files);
+  const outcome = flushSealed({ path: sealed.path, topicId: topicIdAt(0) }, bench.files);
   assert.match(outcome?.failure ?? '', /Could not flush .*EIO/);
   bench.files.before = () => {};
   bench.request(0, { kind: 'sealedFlushed', segmentBase: sealed.segmentBase, failure: outcome?.failure ?? null });
@@ -365,10 +365,19 @@ test('flush=never: where memory has forgotten them as well, they are gone, and t
   assert.equal(bench.errorOf(again), 'NONE');
 });
 
+test('flush=never: who comes to flush the segment of a deleted topic leaves alone what has taken its name', () => {
+  const { bench, sealed } = withSealedSegment();
+  bench.files.before = (operation) => {
+    if (operation === 'fdatasync') throw systemError('EIO');
+  };
+  assert.equal(flushSealed({ path: sealed.path, topicId: topicIdAt(1) }, bench.files), null);
+  assert.notEqual(flushSealed({ path: sealed.path, topicId: topicIdAt(0) }, bench.files)?.failure, null);
+});
+
 test('flush=never: a sealed segment is on disk with the names of its folders; one that was deleted is nobody’s business', () => {
   const { bench, sealed } = withSealedSegment();
-  assert.deepEqual(flushSealed(sealed.path, bench.files), { failure: null });
-  assert.equal(flushSealed(`${sealed.path}.none`, bench.files), null);
+  assert.deepEqual(flushSealed({ path: sealed.path, topicId: topicIdAt(0) }, bench.files), { failure: null });
+  assert.equal(flushSealed({ path: `${sealed.path}.none`, topicId: topicIdAt(0) }, bench.files), null);
   bench.files.crash(() => 0);
   assert.ok(bench.files.content(sealed.path).length > 0);
 });

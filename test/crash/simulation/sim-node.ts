@@ -617,7 +617,7 @@ export class SimNode {
       return true;
     }
     const { partition, segmentBase, path } = job;
-    const outcome = flushSealed(path, disk);
+    const outcome = flushSealed({ path, topicId: partition.spec.topicId }, disk);
     if (outcome !== null && this.partitions.includes(partition)) {
       const { shard, slot } = partition;
       this.flushesUnheard.add(shard);
