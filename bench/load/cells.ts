@@ -491,6 +491,11 @@ export const cells: readonly Cell[] = [
     bytes: GiB,
     ending: 'SIGKILL',
   }),
+  restartCell('recover-2g', '16 partitions, killed with 2 GiB that were never flushed', 'named', {
+    partitions: 16,
+    bytes: 2 * GiB,
+    ending: 'SIGKILL',
+  }),
   restartCell('recover-4096', '4,096 partitions, killed with 64 MiB that were never flushed', 'named', {
     partitions: 4096,
     bytes: 64 * MiB,

@@ -190,7 +190,7 @@ export const brokerSettings = {
     min: 0,
     max: 4 * MiB,
     dynamic: true,
-    doc: 'Zeros that appends write ahead of themselves, at most so many (large ones 32 KiB) and a quarter of what the segment holds: writes and flushes into them are faster. 0: none.',
+    doc: 'Zeros that appends write ahead of themselves, at most so many and a quarter of what the segment holds: writes and flushes into them are faster. 0: none.',
   }),
   'log.preallocate': boolean({
     default: false,

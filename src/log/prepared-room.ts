@@ -11,24 +11,20 @@
  *               measured on ext4, fdatasync of 1 KiB 0.10 ms instead of 0.16 ms; 16 x 5 single records, each on disk first,
  *               1.25 times as many a second.
  *     pages     The size of a write decides the size of the pages that it gets, and every page costs: so larger appends have room
- *               as well where pages come in sizes. Measured on ext4, 16 files in turn, CPU-s/GB: batches of 64 KiB 0.20 instead
- *               of 0.27, of 16 KiB 0.24 instead of 0.46; and sendfile of what was written 1.15 times as fast. Where a flush
- *               brings the zeros to the disk first, throughput is 1.02 times what it is without.
+ *               as well where pages come in sizes. Measured on ext4, in turn with a broker without: batches of 64 KiB that nobody
+ *               flushes 1.1 times as many, of 16 KiB 1.2 times; each on disk first, 1.15 times both; fetches of what was written
+ *               1.3 times as fast. Steps of 32 KiB give half of that, of 2 MiB are worse than none (see piecewise-write).
  */
-// Larger steps than PAGES_STEP_BYTES do a little better where memory was used a moment ago (0.19), and far worse on a virtual
-// machine that has given it back to its host (0.5-0.8). Where pages are of one size, room for large appends costs as much as it
-// saves: 16 and 64 KiB batches 0.95-1.02 times as fast.
+// Where pages are of one size, room for large appends costs as much as it saves: 16 and 64 KiB batches 0.95-1.02 times as fast.
 import { type FilePosition, KiB } from '../base/units.js';
 import type { FileSystem } from './file-system.js';
 import type { Segment } from './segment.js';
 
-/** An append is small up to here. */
+/** Larger appends have room only where pages come in sizes. */
 const SMALL_WRITE_BYTES_MAX = 8 * KiB;
-/** What larger ones fill up. */
-const PAGES_STEP_BYTES = 32 * KiB;
 /** Room is at most this part of the data in front of it, so that many small logs do not fill a disk with zeros. */
 const ROOM_SHARE = 4;
-/** Less than this part of the most is not worth it for small appends. */
+/** Less than this part of the most is not worth it. */
 const STEP_SHARE = 4;
 /** The largest step is a multiple of this. */
 const STEP_UNIT_BYTES = 1024;
@@ -40,22 +36,17 @@ let zeros = Buffer.alloc(128 * KiB);
 export function roomBehind(files: FileSystem, preparedBytesMax: number, segment: Segment, bytes: number): Uint8Array {
   const end = segment.pendingBytes + bytes;
   if (end <= segment.preparedBytes) return NONE;
-  const room = roomEnd(files, preparedBytesMax, end, bytes) - end;
+  if (bytes > SMALL_WRITE_BYTES_MAX && !files.hasLargePages) return NONE;
+  const room = roomEnd(end, preparedBytesMax) - end;
   if (room > zeros.length) zeros = Buffer.alloc(room);
   return zeros.subarray(0, room);
 }
 
-/** Where a file whose last `bytes` end at `end` should end; at `end` itself as long as the segment is small. */
-function roomEnd(files: FileSystem, preparedBytesMax: number, end: FilePosition, bytes: number): FilePosition {
-  let step = preparedBytesMax - (preparedBytesMax % STEP_UNIT_BYTES);
-  let stepMin = preparedBytesMax / STEP_SHARE;
-  if (bytes > SMALL_WRITE_BYTES_MAX) {
-    if (!files.hasLargePages) return end;
-    step = Math.min(step, PAGES_STEP_BYTES);
-    stepMin = step;
-  }
+/** Where a file whose data ends at `end` should end; at `end` itself as long as the segment is small. */
+function roomEnd(end: FilePosition, stepBytesMax: number): FilePosition {
+  let step = stepBytesMax - (stepBytesMax % STEP_UNIT_BYTES);
   while (step > 0 && step * ROOM_SHARE > end) step >>>= 1;
-  return step < stepMin || step === 0 ? end : Math.ceil(end / step) * step;
+  return step * STEP_SHARE < stepBytesMax || step === 0 ? end : Math.ceil(end / step) * step;
 }
 
 /** Whether a file of this length may have room at its end: it could be a single byte. */
