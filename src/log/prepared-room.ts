@@ -12,8 +12,8 @@
  *               1.25 times as many a second.
  *     pages     The size of a write decides the size of the pages that it gets, and every page costs: so larger appends have room
  *               as well where pages come in sizes. Measured on ext4, in turn with a broker without: batches of 64 KiB that nobody
- *               flushes 1.1 times as many, of 16 KiB 1.2 times; each on disk first, 1.15 times both; fetches of what was written
- *               1.3 times as fast. Steps of 32 KiB give half of that, of 2 MiB are worse than none (see piecewise-write).
+ *               flushes 1.08 times as many, of 16 KiB 1.15 times; each on disk first, 1.1 times both; fetches of what was written
+ *               1.25 times as fast. Steps of 32 KiB give half of that, of 256 KiB less, of 2 MiB harm (see piecewise-write).
  */
 // Where pages are of one size, room for large appends costs as much as it saves: 16 and 64 KiB batches 0.95-1.02 times as fast.
 import { type FilePosition, KiB } from '../base/units.js';
