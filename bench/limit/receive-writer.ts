@@ -11,10 +11,11 @@ export interface Written {
 }
 
 /**
- * Bytes are summed and written in pieces that begin at multiples of this in the file: a longer write makes the kernel look for
- * physically contiguous memory, which a machine that is not alone on its hardware must be given first.
+ * Bytes are summed and written in pieces that begin at multiples of this in the file: shorter ones get more pages, much longer
+ * ones make the kernel look for physically contiguous memory, which a machine that is not alone on its hardware must be given
+ * first. Of 32, 64, 128 and 256 KiB this is the fastest.
  */
-const pieceBytes = 64 * 1024;
+const pieceBytes = 128 * 1024;
 
 class RingFile {
   private fd: number | null = null;
