@@ -27,6 +27,20 @@ function logOf(
   return { log, files };
 }
 
+it('deletes at once where a full disk has no room for the names that wait to be deleted', () => {
+  const at = { timestampMs: NOW_MS, arrivalMs: NOW_MS };
+  const { log, files } = logOf([at, at, at]);
+  const [first, , last] = log.segments.map(({ path }) => path);
+  files.before = (operation) => {
+    if (operation === 'rename') throw systemError('ENOSPC');
+  };
+  const { segments, paths } = log.deleteRecordsBefore(log.segments[2].baseOffset);
+  assert.equal(segments, 2);
+  assert.deepEqual(paths, []);
+  assert.ok(!files.exists(first));
+  assert.ok(files.exists(last));
+});
+
 describe('retention by time', () => {
   const old = { timestampMs: NOW_MS - 30 * DAY_MS, arrivalMs: NOW_MS - 2 * DAY_MS };
   const future = { timestampMs: NOW_MS + 365 * DAY_MS, arrivalMs: NOW_MS - DAY_MS };
