@@ -36,12 +36,8 @@ export function writePiecewise(
     let bytes = first.length;
     let to = from + 1;
     while (to < buffers.length && bytes + buffers[to].length <= WHOLE_BYTES_MAX) bytes += buffers[to++].length;
-    writeGroup(
-      files,
-      fd,
-      from === 0 && to === buffers.length && first === buffers[0] ? buffers : [first, ...buffers.slice(from + 1, to)],
-      at,
-    );
+    const isAll = to - from === buffers.length && first === buffers[0];
+    writeGroup(files, fd, isAll ? buffers : [first, ...buffers.slice(from + 1, to)], at);
     at += bytes;
     from = to;
   }

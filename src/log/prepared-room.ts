@@ -29,14 +29,15 @@ const STEP_SHARE = 4;
 /** The largest step is a multiple of this. */
 const STEP_UNIT_BYTES = 1024;
 
-const NONE = Buffer.alloc(0);
+/** Nothing behind the data. */
+export const NO_ROOM: Uint8Array = Buffer.alloc(0);
 let zeros = Buffer.alloc(128 * KiB);
 
 /** The zeros to write behind the next `bytes` of a segment: none where there is room yet. */
 export function roomBehind(files: FileSystem, preparedBytesMax: number, segment: Segment, bytes: number): Uint8Array {
   const end = segment.pendingBytes + bytes;
-  if (end <= segment.preparedBytes) return NONE;
-  if (bytes > SMALL_WRITE_BYTES_MAX && !files.hasLargePages) return NONE;
+  if (end <= segment.preparedBytes) return NO_ROOM;
+  if (bytes > SMALL_WRITE_BYTES_MAX && !files.hasLargePages) return NO_ROOM;
   const room = roomEnd(end, preparedBytesMax) - end;
   if (room > zeros.length) zeros = Buffer.alloc(room);
   return zeros.subarray(0, room);

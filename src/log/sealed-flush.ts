@@ -7,9 +7,9 @@ import { codeOf, flushing, StorageError } from './storage-error.js';
 
 /**
  * The segment, the entries of its partition's folder, and that folder's own entry: a new partition's folder may never have
- * been brought to disk by anybody else. Null where somebody deleted it meanwhile, also where there is another of its name: whose
- * flush fails must hear of it, and the system tells but once. @throws what the system says where the
- * file cannot be opened: then nothing is lost.
+ * been brought to disk by anybody else. Null where somebody deleted it meanwhile, also where there is another of its name:
+ * whose flush fails must hear of it, and the system tells but once. @throws what the system says where the file cannot be
+ * opened: then nothing is lost.
  */
 export function flushSealed({ path, topicId }: SealedFlushJob, files: FileSystem = nodeFileSystem): SealedFlush | null {
   let fd: number;

@@ -4,15 +4,13 @@ import type { LogConfig } from '../config/log-config.js';
 import type { FileSystem } from './file-system.js';
 import type { OpenFiles } from './open-files.js';
 import { writePiecewise } from './piecewise-write.js';
-import { roomBehind, trimRoom } from './prepared-room.js';
+import { NO_ROOM, roomBehind, trimRoom } from './prepared-room.js';
 import type { Segment, SegmentMark } from './segment.js';
 import { writeIndexFiles } from './segment-search.js';
 import { flushing, onDisk, StorageError } from './storage-error.js';
 
 /** A turn ends after so many bytes, so that the first of its batches is not kept waiting by the last. */
 export const TURN_BYTES_MAX = 8 * 1024 * 1024;
-
-const NO_ROOM = new Uint8Array(0);
 
 interface Roll {
   readonly sealed: Segment;
