@@ -12,6 +12,9 @@ import type { OpenFiles } from './open-files.js';
 import { type Segment, segmentFloor } from './segment.js';
 import { onDisk } from './storage-error.js';
 
+/** To read no more than that takes less than to hand it to another thread, which may have to be started first. */
+const CHECKED_HERE_BYTES_MAX = 64 * 1024;
+
 export interface LogChecksParts {
   readonly files: FileSystem;
   readonly openFiles: OpenFiles;
@@ -37,12 +40,20 @@ export class LogChecks {
     for (const { damaged } of this.parts.segments) this.damagedRanges += damaged.length;
   }
 
-  /** Damage that came to light while reading: all of the segment is checked here and now. */
-  examine(segment: Segment): void {
+  /** Damage that came to light while reading: all of the segment is checked here and now. Returns how many ranges of it nobody knew of. */
+  examine(segment: Segment): number {
     const { files, openFiles, segments } = this.parts;
     const fd = openFiles.descriptor(segment.path, 'write');
     const found = examineSegment(files, fd, openFiles.recoveryWindow, segment, this.endOf(segments.indexOf(segment)));
-    this.note(segment, found, segment.writtenBytes);
+    return this.note(segment, found, segment.writtenBytes);
+  }
+
+  /** What is damaged in the segment that holds `offset`, where it is small enough to be checked here and now; else null. @throws StorageError */
+  examineSmall(offset: Offset): CheckedSegment | null {
+    const segment = this.parts.segments[segmentFloor(this.parts.segments, offset)];
+    if (segment === undefined || segment.writtenBytes > CHECKED_HERE_BYTES_MAX) return null;
+    const newlyDamaged = onDisk('check', segment.path, () => this.examine(segment));
+    return { damaged: segment.damaged, newlyDamaged };
   }
 
   /** What is to be checked to know about `offset`; null where no segment holds it. */

@@ -8,7 +8,7 @@
  */
 import type { Clock, TimerHandle } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import type { CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
+import type { CheckedSegment, CheckPace, DamagedRange, SegmentCheck } from '../base/segment-check.js';
 import type { Offset } from '../base/units.js';
 import type { Collector, Metrics } from '../metrics/metrics.js';
 import type { ShardRequest } from '../ring/commands.js';
@@ -72,8 +72,9 @@ export class Scrubber {
 
   /** Has all of the segment that holds `offset` checked now; what is damaged in it. Throws what the disk says. */
   async examine(entry: PartitionEntry, offset: Offset): Promise<readonly DamagedRange[]> {
-    const { check } = await this.parts.ask(entry, { kind: 'planCheck', offset });
-    return check === undefined ? [] : (await this.check(entry, check, AT_ONCE)).damaged;
+    const { check, checked } = await this.parts.ask(entry, { kind: 'planCheck', offset });
+    if (check !== undefined) return (await this.check(entry, check, AT_ONCE)).damaged;
+    return checked === undefined ? [] : this.takeIn(entry, checked);
   }
 
   private async look(): Promise<void> {
@@ -136,7 +137,7 @@ export class Scrubber {
   }
 
   private async check(entry: PartitionEntry, check: SegmentCheck, pace: CheckPace): Promise<Checked> {
-    const { ask, clock, sideJobs, metrics } = this.parts;
+    const { ask, clock, sideJobs } = this.parts;
     const { segmentBase } = check;
     const handover = openHandover(async () => null);
     const work = sideJobs.check(check, pace, handover.memory).finally(() => handover.close());
@@ -148,14 +149,19 @@ export class Scrubber {
       const { checked } = await ask(entry, { kind: 'endCheck', segmentBase, damaged: found });
       const askedMs = clock.monotonicMs() - beganMs;
       if (found === null) return { damaged: [], finished: false, askedMs };
-      if (checked !== undefined && checked.newlyDamaged > 0) {
-        metrics.counter('millrace_damaged_ranges_found_total', { topic: entry.topic }).value += checked.newlyDamaged;
-      }
-      entry.forgetRuns();
-      return { damaged: checked?.damaged ?? [], finished: true, askedMs };
+      return { damaged: checked === undefined ? [] : this.takeIn(entry, checked), finished: true, askedMs };
     } finally {
       this.underWay.delete(known);
     }
+  }
+
+  /** Returns what is damaged. */
+  private takeIn(entry: PartitionEntry, { damaged, newlyDamaged }: CheckedSegment): readonly DamagedRange[] {
+    if (newlyDamaged > 0) {
+      this.parts.metrics.counter('millrace_damaged_ranges_found_total', { topic: entry.topic }).value += newlyDamaged;
+    }
+    entry.forgetRuns();
+    return damaged;
   }
 
   private rest(ms: number): Promise<void> {

@@ -78,7 +78,7 @@ export type ShardRequest =
   | { readonly kind: 'swapCompacted'; readonly segment: CompactedSegment; readonly generation: number }
   /** -1 where the work was given up. */
   | { readonly kind: 'endCompaction'; readonly firstDirtyOffset: Offset }
-  /** What is to be checked to know about `offset`. */
+  /** What is damaged around `offset`, where that is soon told; else what is to be checked to know it. */
   | { readonly kind: 'planCheck'; readonly offset: Offset }
   /** As above, of the newest segment that begins below `offset` and has something in it, if there is one. */
   | { readonly kind: 'planScrub'; readonly offset: Offset }

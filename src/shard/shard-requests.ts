@@ -148,6 +148,8 @@ export class ShardRequests {
         break;
       case 'planCheck':
         this.replyBetweenTurns(requestId, slot, (log) => {
+          const checked = log.checks.examineSmall(request.offset);
+          if (checked !== null) return { error: 'NONE', checked };
           return { error: 'NONE', check: log.checks.plan(request.offset) ?? undefined };
         });
         break;

@@ -62,6 +62,22 @@ test('damage that only a checksum tells is refused once a check has found it, an
   assert.deepEqual(readAll(files, openLog(files, { config, clean: true })).refused, offsets);
 });
 
+test('a small segment is checked at once, by whoever is asked about it; a large one is not', () => {
+  const { files, log } = built();
+  const sound = files.content(log.segments[0].path);
+  rot(files, log, 2);
+  const found = log.checks.examineSmall(3) ?? assert.fail('it is small');
+  assert.equal(found.newlyDamaged, 1);
+  assert.deepEqual([found.damaged[0].startOffset, found.damaged[0].endOffset], [2, 3]);
+  assert.deepEqual(readAll(files, log).refused, [2]);
+  files.setContent(log.segments[0].path, sound);
+  assert.deepEqual(log.checks.examineSmall(0), { damaged: [], newlyDamaged: 0 });
+  assert.equal(log.checks.examineSmall(-1), null);
+  const larger = openLog(new FakeFileSystem(), { config: { preparedBytesMax: 0 } });
+  for (let i = 0; i < 70; i++) append(larger, { values: ['x'.repeat(1000)] });
+  assert.equal(larger.checks.examineSmall(0), null);
+});
+
 test('damage that is gone again is served again', () => {
   const { files, log } = built();
   const path = log.segments[0].path;
