@@ -1,4 +1,4 @@
-/** The broker: the only file that knows every room; builds them, wires them, starts and stops them in order. Main thread. */
+/** The broker: with services.ts the only file that knows every room; builds, wires, starts and stops them in order. Main thread. */
 import { EventEmitter } from 'node:events';
 import { assert } from './base/assert.js';
 import { type Clock, systemClock } from './base/clock.js';
@@ -9,25 +9,17 @@ import { TimerWheel } from './base/timer-wheel.js';
 import { ZERO_UUID } from './base/uuid.js';
 import { isEveryInterface } from './config/listeners.js';
 import type { BrokerConfig } from './config/load.js';
-import { FallenGroups } from './coordinator/group/fallen-groups.js';
-import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
-import { ShareCoordinator } from './coordinator/share/share-coordinator.js';
-import { FetchSessions } from './handlers/fetch-sessions.js';
-import type { Services } from './handlers/handler.js';
-import { handlers } from './handlers/handlers.js';
 import type { HttpServer, Readiness } from './http/http-server.js';
 import { nodeFileSystem } from './log/file-system.js';
 import { LogDirectories, type LogDirectory } from './log/log-directories.js';
-import { GroupConfigs } from './metadata/group-configs.js';
-import { catalogueLogConfig, OFFSETS_TOPIC, SHARE_STATE_TOPIC } from './metadata/internal-topics.js';
-import { ProducerIds } from './metadata/producer-ids.js';
+import { catalogueLogConfig } from './metadata/internal-topics.js';
 import { topicCollector, topicDiskCollector } from './metadata/topic-metrics.js';
 import { CATALOGUE_TOPIC } from './metadata/topic-name.js';
 import { TopicRegistry } from './metadata/topic-registry.js';
 import { type MetricFamily, Metrics } from './metrics/metrics.js';
 import { processCollector } from './metrics/process-metrics.js';
 import type { Backpressure } from './network/backpressure.js';
-import { createDispatch, type Dispatch } from './network/dispatch.js';
+import type { Dispatch } from './network/dispatch.js';
 import { limitsFrom, Server } from './network/server.js';
 import type { InternalLog } from './partition/internal-log.js';
 import { awaitMissing } from './partition/missing-directories.js';
@@ -36,6 +28,7 @@ import { type InternalLogParts, PartitionInternalLog } from './partition/partiti
 import { Purgatory } from './partition/purgatory.js';
 import { SegmentFiles } from './partition/segment-files.js';
 import { createSideJobs, type SideJobs } from './partition/side-jobs.js';
+import type { BrokerServices } from './services.js';
 
 const SHARD_ENTRY = new URL('../workers/shard-worker.js', import.meta.url);
 const SIDE_JOB_ENTRY = new URL('../workers/side-job-worker.js', import.meta.url);
@@ -70,10 +63,8 @@ interface Running {
   readonly segmentFiles: SegmentFiles;
   readonly sideJobs: SideJobs;
   readonly topics: TopicRegistry;
-  readonly groups: GroupCoordinator;
-  readonly shares: ShareCoordinator;
+  readonly services: BrokerServices;
   readonly purgatory: Purgatory;
-  readonly fallenGroups: FallenGroups;
   readonly wheel: TimerWheel;
 }
 
@@ -291,6 +282,10 @@ export class Broker extends EventEmitter<BrokerEvents> {
         void this.fail(reason);
       },
     });
+    // The shards' threads start: meanwhile the other half of the code is loaded.
+    const loading = import('./services.js');
+    // Told to who awaits it, unless something else is the matter first.
+    loading.catch(() => undefined);
     try {
       const internalLog = (
         handle: Parameters<PartitionClient['opened']>[0],
@@ -325,58 +320,16 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
       const wheel = new TimerWheel(clock);
       const purgatory = new Purgatory(partitions, clock, wheel);
-      const groupConfigs = new GroupConfigs(topics.catalogue, () => topics.config, logger);
-      const shareState = async (partition: number) =>
-        (topics.get(SHARE_STATE_TOPIC) ?? (await topics.ensure(SHARE_STATE_TOPIC))).partitions[partition];
-      const shares = new ShareCoordinator({
-        config,
-        groupConfigs,
-        clock,
-        wheel,
-        logger,
-        topics,
-        partitions,
-        purgatory,
-        openLog: async (partition) => internalLog(await shareState(partition)),
-        deleteBefore: async (partition, offset) => {
-          await partitions.deleteRecords(await shareState(partition), offset);
-        },
+      const { BrokerServices } = await loading;
+      const services = new BrokerServices({
+        ...{ config, clusterId, clock, wheel, logger, metrics: this.counted, topics, partitions, purgatory },
+        internalLog: (handle) => internalLog(handle),
       });
-      const groups = new GroupCoordinator({
-        config,
-        groupConfigs,
-        clock,
-        wheel,
-        logger,
-        topics,
-        openLog: async (partition) => {
-          const topic = topics.get(OFFSETS_TOPIC) ?? (await topics.ensure(OFFSETS_TOPIC));
-          return internalLog(topic.partitions[partition]);
-        },
-        offsetsPartitions: topics.get(OFFSETS_TOPIC)?.partitions.length ?? config.get('offsets.topic.num.partitions'),
-        shareStates: shares,
-      });
-      const services: Services = {
-        get config() {
-          return topics.config;
-        },
-        clusterId,
-        clock,
-        logger,
-        topics,
-        partitions,
-        groups,
-        shares,
-        groupConfigs,
-        producerIds: new ProducerIds(topics.catalogue),
-        fetchSessions: new FetchSessions(config.get('max.incremental.fetch.session.cache.slots')),
-        purgatory,
-      };
       // A coordinator that cannot be read yet answers so itself, and must not keep the others from serving.
-      await this.patience(Promise.all([groups.load(), shares.load()]), RECOVERY_PATIENCE_MS);
+      await this.patience(services.load(), RECOVERY_PATIENCE_MS);
       // Nothing was running yet that could have been closed over it.
       if (fatal !== null) throw new Error(fatal);
-      gate.open(createDispatch({ handlers, services, logger, metrics: this.counted }), partitions);
+      gate.open(services.dispatch, partitions);
       this.counted.collect(topicCollector(topics, partitions));
       this.counted.collect(topicDiskCollector(topics, partitions, clock));
       this.counted.collect((put) => {
@@ -384,9 +337,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         put('kafka_log_logmanager_offlinelogdirectorycount', {}, offline.length);
       });
       partitions.watchDisks();
-      const fallenGroups = new FallenGroups({ wheel, logger, topics, partitions, groups: () => groups.allGroups() });
-      this.counted.collect(fallenGroups.collect);
-      fallenGroups.begin();
+      services.begin();
       logger.info(
         {
           tookMs: Math.round(clock.monotonicMs() - this.startedAtMs),
@@ -396,9 +347,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
         'the broker serves',
       );
       return {
-        ...{ clusterId, directories, partitions, segmentFiles, sideJobs, topics, groups, shares, purgatory },
-        fallenGroups,
-        wheel,
+        ...{ clusterId, directories, partitions, segmentFiles, sideJobs, topics, services, purgatory, wheel },
       };
     } catch (error) {
       await partitions.terminate();
@@ -452,9 +401,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
     if (running === null) return;
     // Whoever waits is answered first, or the connections would stay busy until their patience ends.
     running.purgatory.close();
-    running.fallenGroups.close();
-    await running.groups.close();
-    await running.shares.close();
+    await running.services.close();
     running.wheel.close();
     await server?.close();
     await this.closeHttp();

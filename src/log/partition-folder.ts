@@ -7,7 +7,7 @@ import { PARTITION_METADATA_FILE, readPartitionTopicId, writePartitionTopicId } 
 import type { FileSystem } from './file-system.js';
 import type { FlushSet } from './flush-set.js';
 import { snapshotPathAt } from './log-folder.js';
-import { onDisk, StorageError } from './storage-error.js';
+import { onDisk, renamedIfRoom, StorageError } from './storage-error.js';
 
 /** Ids are random: two that differ in no more characters than this are one, of which a bit or a byte has rotted. */
 const ROTTEN_CHARACTERS_MAX = 2;
@@ -136,7 +136,7 @@ export class PartitionFolder {
 
   /**
    * Renames the folder to what Kafka calls one that waits to be deleted, durably. Returns its new path, if it existed. May be
-   * called again where it failed.
+   * called again where it failed. A full disk may have no room for the longer name: what is to be deleted makes some.
    */
   retire(): string[] {
     const { files, path } = this;
@@ -144,7 +144,11 @@ export class PartitionFolder {
     return onDisk('rename', path, () => {
       const id = readPartitionTopicId(files, path);
       const isStranger = id !== null && id !== this.topicId && !isRotten(id, this.topicId);
-      if (files.exists(path) && !isStranger) files.rename(path, garbage);
+      if (files.exists(path) && !isStranger && !renamedIfRoom(files, path, garbage)) {
+        // Last of all what says whose folder it is.
+        for (const name of files.readdir(path)) if (name !== PARTITION_METADATA_FILE) files.unlink(join(path, name));
+        files.rename(path, garbage);
+      }
       if (!files.exists(garbage)) return [];
       files.fsyncDirectory(dirname(path));
       return [garbage];

@@ -6,7 +6,7 @@ import type { Segment } from './segment.js';
 import { type AgeRules, youngestAgeMs } from './segment-age.js';
 import { DELETED_SUFFIX } from './segment-name.js';
 import type { SegmentSearch } from './segment-search.js';
-import { onDisk, StorageError } from './storage-error.js';
+import { onDisk, renamedIfRoom } from './storage-error.js';
 
 export interface RetentionRules extends AgeRules {
   readonly deleted: boolean;
@@ -70,20 +70,9 @@ export function retire(files: FileSystem, openFiles: OpenFiles, gone: readonly S
     for (const path of [segment.path, segment.indexPath, segment.timeIndexPath, segment.snapshotPath]) {
       openFiles.close(path);
       if (!files.exists(path)) continue;
-      if (renamed(files, path, path + DELETED_SUFFIX)) paths.push(path + DELETED_SUFFIX);
+      if (renamedIfRoom(files, path, path + DELETED_SUFFIX)) paths.push(path + DELETED_SUFFIX);
       else onDisk('remove', path, () => files.unlink(path));
     }
   }
   return { segments: gone.length, bytes, paths };
-}
-
-/** False where the disk is too full for it. */
-function renamed(files: FileSystem, path: string, to: string): boolean {
-  try {
-    onDisk('rename', path, () => files.rename(path, to));
-    return true;
-  } catch (error) {
-    if (error instanceof StorageError && error.full) return false;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 /** The disk is to blame: what was tried, on which file, what is wrong with it. Thrown on shards. */
 import { type StorageTrouble, troubleOf } from '../base/storage-trouble.js';
+import type { FileSystem } from './file-system.js';
 
 export class StorageError extends Error {
   override name = 'StorageError';
@@ -43,5 +44,16 @@ export function flushing<T>(path: string, action: () => T): T {
   } catch (error) {
     if (!(error instanceof StorageError) || (error.trouble !== 'disk error' && !error.full)) throw error;
     throw new StorageError(error.message, path, error.cause, 'flush failed');
+  }
+}
+
+/** False where the disk is too full for another name. @throws StorageError */
+export function renamedIfRoom(files: Pick<FileSystem, 'rename'>, from: string, to: string): boolean {
+  try {
+    onDisk('rename', from, () => files.rename(from, to));
+    return true;
+  } catch (error) {
+    if (error instanceof StorageError && error.full) return false;
+    throw error;
   }
 }

@@ -10,6 +10,7 @@ import type { KafkaClient } from '../../src/cli/client.js';
 import { LATEST, readOffsets } from '../../src/cli/topic-metadata.js';
 import { produce } from '../../src/protocol/messages/00-produce.js';
 import { createTopics } from '../../src/protocol/messages/19-create-topics.js';
+import { deleteTopics } from '../../src/protocol/messages/20-delete-topics.js';
 import { deleteRecords } from '../../src/protocol/messages/21-delete-records.js';
 import { describeDisk } from '../../src/protocol/messages/10000-describe-disk.js';
 import { decodeRecords, encodeBatch, iterateBatches } from '../../src/record/record.js';
@@ -35,6 +36,7 @@ const VICTIM_BATCHES = 8;
 const RESUMES_WITHIN_MS = 5000;
 const FILLS_WITHIN_MS = 60_000;
 const MODES = ['ack', 'never', 'interval'] as const;
+const ROOM_BY = ['DeleteRecords', 'DeleteTopics', 'others'] as const;
 /** What happens to the broker while the disk is full. */
 const FATES = ['lives on', 'lives on', 'is killed', 'is stopped'] as const;
 
@@ -135,19 +137,23 @@ async function fillAndFree(
   const refusedBefore = session.refusals;
   await until('it stays full', FILLS_WITHIN_MS, () => session.refusals > refusedBefore);
 
-  // Room comes by deleting records, or because somebody else goes.
-  const byDeleting = random(2) === 0;
+  // Room comes by deleting records, or their topic, or because somebody else goes.
+  const from = ROOM_BY[random(ROOM_BY.length)];
   const { acknowledgements } = session;
   const freedAt = performance.now();
-  const partitions = [{ partitionIndex: 0, offset: -1 }];
-  const deleted = await admin.request(deleteRecords, { topics: [{ name: 'victim', partitions }], timeoutMs: 10_000 });
-  assert.equal(deleted.topics[0].partitions[0].errorCode, 'NONE', 'DeleteRecords on a full disk');
-  if (!byDeleting) disk.free();
+  if (from === 'DeleteTopics') {
+    const request = { topics: [], topicNames: ['victim'], timeoutMs: 10_000 };
+    const { responses } = await admin.request(deleteTopics, request, { versionMax: 5 });
+    assert.equal(responses[0].errorCode, 'NONE', 'DeleteTopics on a full disk');
+  } else {
+    const partitions = [{ partitionIndex: 0, offset: -1 }];
+    const deleted = await admin.request(deleteRecords, { topics: [{ name: 'victim', partitions }], timeoutMs: 10_000 });
+    assert.equal(deleted.topics[0].partitions[0].errorCode, 'NONE', 'DeleteRecords on a full disk');
+  }
+  if (from === 'others') disk.free();
   await until('producing resumes', RESUMES_WITHIN_MS, () => session.acknowledgements > acknowledgements);
-  say(
-    `R8: ${fate}; room by ${byDeleting ? 'DeleteRecords' : 'others'}; producing resumed after ${Math.round(performance.now() - freedAt)} ms`,
-  );
-  if (byDeleting) disk.free();
+  say(`R8: ${fate}; room by ${from}; producing resumed after ${Math.round(performance.now() - freedAt)} ms`);
+  if (from !== 'others') disk.free();
   await until('and goes on', FILLS_WITHIN_MS, () => session.acknowledgements > acknowledgements + 20);
   await end(loads);
 

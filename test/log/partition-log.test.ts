@@ -267,6 +267,18 @@ describe('a log', () => {
     assert.equal(files.openDescriptors, 0);
   });
 
+  it('makes room for the name that waits to be deleted where a full disk has none', () => {
+    const files = new FakeFileSystem();
+    const log = openLog(files);
+    append(log);
+    const [{ path }] = log.segments;
+    files.before = (operation) => {
+      if (operation === 'rename' && files.exists(path)) throw systemError('ENOSPC');
+    };
+    assert.deepEqual(log.remove(), [`${DIRECTORY}.q83vEjRWeJCrze8SNFZ4kA-delete`]);
+    assert.equal(files.exists(DIRECTORY), false);
+  });
+
   it('says whose its folder is again where the power took that', () => {
     const files = new FakeFileSystem();
     const old = openLog(files);
