@@ -323,7 +323,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
       const { BrokerServices } = await loading;
       const services = new BrokerServices({
         ...{ config, clusterId, clock, wheel, logger, metrics: this.counted, topics, partitions, purgatory },
-        internalLog: (handle) => internalLog(handle),
+        internalLog,
       });
       // A coordinator that cannot be read yet answers so itself, and must not keep the others from serving.
       await this.patience(services.load(), RECOVERY_PATIENCE_MS);

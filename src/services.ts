@@ -44,15 +44,11 @@ export class BrokerServices {
   constructor(private readonly parts: BrokerServicesParts) {
     const { config, clusterId, clock, wheel, logger, metrics, topics, partitions, purgatory, internalLog } = parts;
     const groupConfigs = new GroupConfigs(topics.catalogue, () => topics.config, logger);
+    const common = { config, groupConfigs, clock, wheel, logger, topics };
     const shareState = async (partition: number) =>
       (topics.get(SHARE_STATE_TOPIC) ?? (await topics.ensure(SHARE_STATE_TOPIC))).partitions[partition];
     const shares = new ShareCoordinator({
-      config,
-      groupConfigs,
-      clock,
-      wheel,
-      logger,
-      topics,
+      ...common,
       partitions,
       purgatory,
       openLog: async (partition) => internalLog(await shareState(partition)),
@@ -61,12 +57,7 @@ export class BrokerServices {
       },
     });
     const groups = new GroupCoordinator({
-      config,
-      groupConfigs,
-      clock,
-      wheel,
-      logger,
-      topics,
+      ...common,
       openLog: async (partition) => {
         const topic = topics.get(OFFSETS_TOPIC) ?? (await topics.ensure(OFFSETS_TOPIC));
         return internalLog(topic.partitions[partition]);
@@ -107,6 +98,7 @@ export class BrokerServices {
     this.fallenGroups.begin();
   }
 
+  /** Resolves when nothing of theirs is under way any more. */
   async close(): Promise<void> {
     this.fallenGroups.close();
     await this.groups.close();

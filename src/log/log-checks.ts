@@ -40,7 +40,10 @@ export class LogChecks {
     for (const { damaged } of this.parts.segments) this.damagedRanges += damaged.length;
   }
 
-  /** Damage that came to light while reading: all of the segment is checked here and now. Returns how many ranges of it nobody knew of. */
+  /**
+   * Damage that came to light while reading: all of the segment is checked here and now. Returns how many ranges of it nobody
+   * knew of.
+   */
   examine(segment: Segment): number {
     const { files, openFiles, segments } = this.parts;
     const fd = openFiles.descriptor(segment.path, 'write');
@@ -48,7 +51,10 @@ export class LogChecks {
     return this.note(segment, found, segment.writtenBytes);
   }
 
-  /** What is damaged in the segment that holds `offset`, where it is small enough to be checked here and now; else null. @throws StorageError */
+  /**
+   * What is damaged in the segment that holds `offset`, where it is small enough to be checked here and now; else null.
+   * @throws StorageError
+   */
   examineSmall(offset: Offset): CheckedSegment | null {
     const segment = this.parts.segments[segmentFloor(this.parts.segments, offset)];
     if (segment === undefined || segment.writtenBytes > CHECKED_HERE_BYTES_MAX) return null;
