@@ -28,7 +28,7 @@ import { type InternalLogParts, PartitionInternalLog } from './partition/partiti
 import { Purgatory } from './partition/purgatory.js';
 import { SegmentFiles } from './partition/segment-files.js';
 import { createSideJobs, type SideJobs } from './partition/side-jobs.js';
-import type { BrokerServices } from './services.js';
+import { BrokerServices } from './services.js';
 
 const SHARD_ENTRY = new URL('../workers/shard-worker.js', import.meta.url);
 const SIDE_JOB_ENTRY = new URL('../workers/side-job-worker.js', import.meta.url);
@@ -282,10 +282,6 @@ export class Broker extends EventEmitter<BrokerEvents> {
         void this.fail(reason);
       },
     });
-    // The shards' threads start: meanwhile the other half of the code is loaded.
-    const loading = import('./services.js');
-    // Told to who awaits it, unless something else is the matter first.
-    loading.catch(() => undefined);
     try {
       const internalLog = (
         handle: Parameters<PartitionClient['opened']>[0],
@@ -320,7 +316,6 @@ export class Broker extends EventEmitter<BrokerEvents> {
       await this.patience(partitions.allOpened(), RECOVERY_PATIENCE_MS);
       const wheel = new TimerWheel(clock);
       const purgatory = new Purgatory(partitions, clock, wheel);
-      const { BrokerServices } = await loading;
       const services = new BrokerServices({
         ...{ config, clusterId, clock, wheel, logger, metrics: this.counted, topics, partitions, purgatory },
         internalLog,
